@@ -1,0 +1,3 @@
+"""Airlock: nothing leaks out, nothing broken gets in."""
+
+__version__ = "0.1.0"

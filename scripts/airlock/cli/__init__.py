@@ -1,0 +1,147 @@
+"""The ``airlock`` command: one module per action, loaded only when it is called.
+
+A command module holds one click command named ``command``. Loading it late is what lets the scan
+family run without the Google clients, and the deploy family without the scanner.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airlock import __version__
+from airlock.cli.console import console_for
+from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OK = 0
+"""Nothing found, nothing wrong."""
+
+FAILED = 1
+"""Findings, a rollback or a failed check: the command worked, and the answer is no."""
+
+ERROR = 2
+"""Bad input, or a world that did not answer: nothing was changed."""
+
+INTERRUPTED = 130
+"""Ended by SIGINT, as shells report it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of ``airlock --help``.
+
+    Args:
+        module: Module below ``airlock.cli`` that holds the click command.
+        summary: What it does, in one line.
+        section: Heading it is listed under.
+    """
+
+    module: str
+    summary: str
+    section: str
+
+
+COMMANDS = {
+    "scan-secrets": Entry("scan_secrets", "Find leaked secrets in a change.", "Gate"),
+    "deploy-canary": Entry("deploy_canary", "Release a revision in judged steps.", "Release"),
+    "smoke-test": Entry("smoke_test", "Test a deployed revision from outside.", "Release"),
+    "rollback": Entry("rollback", "Send all traffic back to a good revision.", "Release"),
+    "settle-traffic": Entry("settle_traffic", "Put right what a killed job left.", "Release"),
+    "sandbox": Entry("sandbox", "Run the local stand-ins.", "Laptop"),
+    "demo": Entry("demo", "Watch gate and release work, end to end.", "Laptop"),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when named, and listed by section."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of `COMMANDS`."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or None where there is none of that name."""
+        del ctx
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = importlib.import_module(f"airlock.cli.{entry.module}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(entry.module)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their sections, without importing any of them."""
+        del ctx
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            rows = [(name, e.summary) for name, e in COMMANDS.items() if e.section == section]
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="airlock")
+def airlock() -> None:
+    """Keep secrets in and broken releases out.
+
+    Each command is one GitHub action of the same name, and runs the same on a laptop. Every option
+    can also be given as the environment variable its help names; that is how the actions call it.
+
+    Exit codes: 0 all is well, 1 the answer is no (findings, rolled back, failed check), 2 it could
+    not be tried (bad input, unreachable API), and nothing was changed.
+    """
+
+
+def run(argv: Sequence[str], *, group: click.Group | None = None) -> int:
+    """Run one command line and return its exit code; every error ends as one line.
+
+    A crash is exit code 2 and never shows an exception's message: it may quote what was scanned.
+    ``AIRLOCK_DEBUG=1`` adds the stack, still without messages.
+    """
+    console = console_for(os.environ)
+    try:
+        result = (group or airlock).main(
+            args=list(argv), prog_name="airlock", standalone_mode=False
+        )
+    except AirlockError as error:
+        console.error(str(error))
+        return ERROR
+    except click.UsageError as error:
+        console.error(_usage(error))
+        return ERROR
+    except click.ClickException as error:
+        console.error(error.format_message())
+        return ERROR
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last net: a crash must not look like a pass
+        console.error(_crash(error))
+        return ERROR
+    return int(result or OK)
+
+
+def _usage(error: click.UsageError) -> str:
+    command = error.ctx.command_path if error.ctx else "airlock"
+    return f"{error.format_message()} Run '{command} --help'."
+
+
+def _crash(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1]
+    line = f"Internal error: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}."
+    if os.environ.get("AIRLOCK_DEBUG") == "1":
+        for frame in frames:
+            sys.stderr.write(f"  {frame.filename}:{frame.lineno} {frame.name}\n")
+        return line
+    return f"{line} Set AIRLOCK_DEBUG=1 to see where, and please report it."

@@ -1,0 +1,173 @@
+"""Where a command's values become visible: a GitHub runner's log, or a person's terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from airlock.github.runner import Annotation, Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress as RichProgress
+
+
+class Console(Protocol):
+    """What commands may say; the only place where they say it."""
+
+    def info(self, text: str) -> None:
+        """Say one line of progress or fact."""
+        ...
+
+    def error(self, text: str) -> None:
+        """Say the one line that explains exit code 2."""
+        ...
+
+    def annotate(self, annotations: Sequence[Annotation]) -> None:
+        """Show findings or verdicts at their files and lines, worst first."""
+        ...
+
+    def summary(self, markdown: str) -> None:
+        """Show a page: the job summary on a runner, rendered text on a terminal."""
+        ...
+
+    def output(self, name: str, value: str) -> None:
+        """Hand a value to later steps; on a terminal it is shown as ``name=value``."""
+        ...
+
+    def progress(self, title: str) -> contextlib.AbstractContextManager[Progress]:
+        """Show a long wait; leave the context when it is over."""
+        ...
+
+
+class Progress(Protocol):
+    """A wait in progress."""
+
+    def update(self, fraction: float, text: str) -> None:
+        """Show that `fraction` (0 to 1) is done, and `text` says where things stand."""
+        ...
+
+
+def console_for(environ: Mapping[str, str], stdout: TextIO | None = None) -> Console:
+    """Return the console that suits where this process runs."""
+    stream = stdout or sys.stdout
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return RunnerConsole(Runner.from_environment(environ, stream))
+    return TerminalConsole(stream)
+
+
+class RunnerConsole:
+    """Speaks the runner's protocol."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def info(self, text: str) -> None:
+        """Write one escaped log line."""
+        self._runner.log(text)
+
+    def error(self, text: str) -> None:
+        """Write an error annotation."""
+        self._runner.annotate([Annotation(level="error", message=text, title="Airlock")])
+
+    def annotate(self, annotations: Sequence[Annotation]) -> None:
+        """Write workflow commands."""
+        self._runner.annotate(annotations)
+
+    def summary(self, markdown: str) -> None:
+        """Append to the job summary."""
+        self._runner.summary(markdown)
+
+    def output(self, name: str, value: str) -> None:
+        """Set a step output."""
+        self._runner.output(name, value)
+
+    @contextlib.contextmanager
+    def progress(self, title: str) -> Iterator[Progress]:
+        """Log a line whenever the text changes, inside one group."""
+        with self._runner.group(title):
+            yield _Lines(self._runner)
+
+
+class _Lines:
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._last = ""
+
+    def update(self, fraction: float, text: str) -> None:
+        if text != self._last:
+            self._runner.log(f"{fraction:4.0%}  {text}")
+            self._last = text
+
+
+class TerminalConsole:
+    """Speaks to a person, in colour where the stream is a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rich: RichConsole | None = None
+
+    @property
+    def _console(self) -> RichConsole:
+        # Rich costs a tenth of a second to import; a clean pre-commit scan says one plain line.
+        if self._rich is None:
+            from rich.console import Console as RichConsole  # noqa: PLC0415 - see above
+
+            self._rich = RichConsole(file=self._stream, highlight=False, soft_wrap=True)
+        return self._rich
+
+    def info(self, text: str) -> None:
+        """Print one line."""
+        self._stream.write(f"{_printable(text)}\n")
+        self._stream.flush()
+
+    def error(self, text: str) -> None:
+        """Print one line to standard error."""
+        sys.stderr.write(f"airlock: {_printable(text)}\n")
+
+    def annotate(self, annotations: Sequence[Annotation]) -> None:
+        """Print one coloured line each."""
+        colours = {"error": "red", "warning": "yellow", "notice": "blue"}
+        for note in annotations:
+            place = f"{note.path}:{note.line}: " if note.path else ""
+            self._console.print(f"{note.level:>7} ", style=colours[note.level], end="")
+            self._console.print(_printable(f"{place}{note.message}"), markup=False)
+
+    def summary(self, markdown: str) -> None:
+        """Print the page as rendered text."""
+        from rich.markdown import Markdown  # noqa: PLC0415 - see _console
+
+        self._console.print(Markdown(markdown))
+
+    def output(self, name: str, value: str) -> None:
+        """Print ``name=value`` for one-line values; longer ones are for machines only."""
+        if "\n" not in value:
+            self.info(f"{name}={value}")
+
+    @contextlib.contextmanager
+    def progress(self, title: str) -> Iterator[Progress]:
+        """Draw a bar that disappears when the wait is over."""
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+        from rich.progress import Progress as Bar  # noqa: PLC0415 - see _console
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Bar(*columns, console=self._console, transient=True) as bar:
+            yield _Bar(bar, title)
+
+
+class _Bar:
+    def __init__(self, bar: RichProgress, title: str) -> None:
+        self._bar = bar
+        self._title = title
+        self._task = bar.add_task(title, total=1.0)
+
+    def update(self, fraction: float, text: str) -> None:
+        self._bar.update(self._task, completed=fraction, description=f"{self._title}  {text}")
+
+
+def _printable(text: str) -> str:
+    """Drop control characters: untrusted names must not steer a terminal."""
+    return "".join(c if c.isprintable() or c in "\t\n" else "�" for c in text)

@@ -1,0 +1,80 @@
+"""What a person sees on a terminal, and what a runner reads."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airlock.cli.console import RunnerConsole, TerminalConsole, console_for
+from airlock.github.runner import Annotation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTE = Annotation(level="error", message="AWS key", title="leak", path="src/a.py", line=3)
+
+
+def test_a_runner_gets_commands_and_files(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }
+    console = console_for(environ, stream)
+    assert isinstance(console, RunnerConsole)
+    console.annotate([NOTE])
+    console.output("verdict", "promoted")
+    console.summary("# Promoted\n")
+    console.error("gone.")
+    assert "::error " in stream.getvalue()
+    assert "file=src/a.py" in stream.getvalue()
+    assert "promoted" in (tmp_path / "output").read_text()
+    assert (tmp_path / "summary").read_text().startswith("# Promoted")
+
+
+def test_a_runner_logs_progress_only_when_it_changes() -> None:
+    stream = io.StringIO()
+    console = console_for({"GITHUB_ACTIONS": "true"}, stream)
+    with console.progress("Step 1") as progress:
+        progress.update(0.1, "12 requests")
+        progress.update(0.2, "12 requests")
+        progress.update(0.3, "13 requests")
+    assert stream.getvalue().count("12 requests") == 1
+    assert stream.getvalue().count("13 requests") == 1
+
+
+def test_a_terminal_shows_place_and_level() -> None:
+    stream = io.StringIO()
+    console = console_for({}, stream)
+    assert isinstance(console, TerminalConsole)
+    console.annotate([NOTE])
+    assert "error" in stream.getvalue()
+    assert "src/a.py:3: AWS key" in stream.getvalue()
+
+
+def test_a_terminal_shows_short_outputs_only() -> None:
+    stream = io.StringIO()
+    console = console_for({}, stream)
+    console.output("verdict", "promoted")
+    console.output("report", "two\nlines")
+    assert stream.getvalue() == "verdict=promoted\n"
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J", "\x1b]0;owned\x07", "\x9b31m", "\u202e"])
+def test_a_terminal_is_not_steered_by_what_was_scanned(hostile: str) -> None:
+    stream = io.StringIO()
+    console = console_for({}, stream)
+    console.info(f"a{hostile}b")
+    console.annotate([Annotation(level="notice", message=f"[bold]a{hostile}b", path="x", line=1)])
+    assert hostile[0] not in stream.getvalue()
+    assert "[bold]a" in stream.getvalue()
+
+
+def test_a_terminal_renders_a_summary() -> None:
+    stream = io.StringIO()
+    console_for({}, stream).summary("# Promoted\n\n| step | verdict |\n|---|---|\n| 5 % | ok |\n")
+    assert "Promoted" in stream.getvalue()
+    assert "|---|" not in stream.getvalue()

@@ -1,0 +1,91 @@
+"""The command line's promises: what is listed, exit codes, one line per error."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from airlock import cli
+from airlock.errors import AirlockError
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+
+
+def test_help_lists_every_command_without_importing_any(capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(sys.modules)
+    assert cli.run(["--help"]) == 0
+    text = capsys.readouterr().out
+    for name, entry in cli.COMMANDS.items():
+        assert name in text
+        assert f"airlock.cli.{entry.module}" not in set(sys.modules) - before
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_each_command_teaches(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"Usage: airlock {name}")
+    assert len(text.splitlines()) > 8
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_option_has_help(name: str) -> None:
+    command = cli.airlock.get_command(click.Context(cli.airlock), name)
+    assert command is not None
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help, parameter.name
+
+
+def test_an_unknown_command_is_one_line_and_two(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["scan-secret"]) == 2
+    captured = capsys.readouterr()
+    assert len((captured.out + captured.err).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (AirlockError("gone", where="a.yml:3", fix="Add it"), 2, "a.yml:3: gone. Add it."),
+        (KeyboardInterrupt(), 130, ""),
+        (ValueError("hunter2"), 2, "Internal error: ValueError at test_run.py:"),
+    ],
+)
+def test_every_failure_has_its_code_and_its_line(
+    raised: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command("fails")
+    def fails() -> int:
+        raise raised
+
+    assert cli.run(["fails"], group=click.Group(commands={"fails": fails})) == code
+    captured = capsys.readouterr()
+    assert said in captured.out + captured.err
+    assert "hunter2" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize(("answer", "code"), [(None, 0), (0, 0), (1, 1)])
+def test_a_command_returns_its_exit_code(answer: int | None, code: int) -> None:
+    @click.command("answers")
+    def answers() -> int | None:
+        return answer
+
+    assert cli.run(["answers"], group=click.Group(commands={"answers": answers})) == code
+
+
+def test_help_is_quick_because_it_imports_no_client() -> None:
+    """No command's libraries may be loaded before the command is named."""
+    heavy = {"google", "github", "detect_secrets", "grpc", "aiohttp", "rich", "requests"}
+    script = (
+        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); from airlock.cli import run; "
+        f"run(['--help']); print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ast.literal_eval(result.stdout.splitlines()[-1]) == []
