@@ -1,0 +1,218 @@
+"""The types of ``.github/airlock.yml``: what may stand there, and what holds where it does not.
+
+These types are the single source: the loader checks against them, and the published JSON Schema is
+made from their fields and docstrings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from airlock.errors import AirlockError
+
+PATH = ".github/airlock.yml"
+SCHEMA_ID = "https://raw.githubusercontent.com/airlock-ci/airlock/main/schema/airlock.json"
+MODELINE = f"# yaml-language-server: $schema={SCHEMA_ID}"
+
+SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Span(float):
+    """A length of time in seconds, written ``90s``, ``5m`` or ``1.5h``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> Span:
+        """Return the span that `text` writes.
+
+        Raises:
+            ValueError: `text` is not a number with one of the units s, m, h.
+        """
+        match = SPAN.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            raise ValueError("Expected a time such as 90s, 5m or 1.5h")
+        return cls(float(match[1]) * _SECONDS[match[2]])
+
+    def __str__(self) -> str:
+        for unit in ("h", "m"):
+            if self >= _SECONDS[unit] and self % _SECONDS[unit] == 0:
+                return f"{self / _SECONDS[unit]:g}{unit}"
+        return f"{float(self):g}s"
+
+
+def decode(kind: type, value: object) -> object:
+    """Return `value` as the custom type `kind`; the hook that msgspec calls.
+
+    Raises:
+        ValueError: `value` does not write one.
+    """
+    if kind is Span:
+        return Span.parse(value)
+    raise NotImplementedError(kind)
+
+
+def _span(seconds: float) -> Any:
+    # A factory, because msgspec cannot write a custom type's default into a schema itself.
+    return msgspec.field(default_factory=lambda: Span(seconds))
+
+
+Percent = Annotated[int, Meta(ge=1, le=100)]
+Name = Annotated[str, Meta(pattern=r"^[a-z]([a-z0-9-]{0,47}[a-z0-9])?$")]
+Text = Annotated[str, Meta(min_length=1)]
+Route = Annotated[str, Meta(pattern=r"^/")]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", kw_only=True):
+    """Base of every mapping in the file: kebab-case keys, and none that we do not know."""
+
+
+class Rollout(Section, frozen=True):
+    """How traffic moves to a new revision.
+
+    Args:
+        steps: Percent of traffic at each step, rising to 100.
+        step_duration: Least time each step is watched.
+        ready_timeout: Longest wait for a revision or a traffic change to take effect.
+        on_cancel: What a cancelled release does: back to stable, or stay and be settled later.
+    """
+
+    steps: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (5, 25, 50, 100)
+    step_duration: Span = _span(300)
+    ready_timeout: Span = _span(600)
+    on_cancel: Literal["rollback", "hold"] = "rollback"
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in zip(self.steps, self.steps[1:], strict=False))
+        if not rising or self.steps[-1] != 100:  # noqa: PLR2004 - all of the traffic
+            raise ValueError("Expected `steps` to rise and to end at 100")
+
+
+class Thresholds(Section, frozen=True):
+    """When a candidate is worse than stable.
+
+    Args:
+        relative_increase: Error ratio a candidate may have, as a multiple of stable's.
+        tolerance: Error ratio that is fine whatever stable does; the bound used without a baseline.
+        alpha: Chance of ever rolling back a candidate that is no worse.
+        minimum_errors: Errors that must be seen before any rollback.
+        on_inconclusive: What a step ends in that saw too few requests to tell.
+    """
+
+    relative_increase: Annotated[float, Meta(ge=1)] = 1.5
+    tolerance: Annotated[float, Meta(gt=0, lt=1)] = 0.005
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    minimum_errors: Annotated[int, Meta(ge=1)] = 3
+    on_inconclusive: Literal["promote-with-warning", "hold", "rollback"] = "promote-with-warning"
+
+
+class Smoke(Section, frozen=True):
+    """How a revision is tested before it gets traffic.
+
+    Args:
+        suite: Folder or file of pytest tests, relative to the repository; none means `paths`.
+        paths: Routes that must answer 2xx where there is no suite.
+        timeout: Longest run of the whole suite.
+    """
+
+    suite: Text | None = None
+    paths: tuple[Route, ...] = ("/health", "/ready")
+    timeout: Span = _span(300)
+
+
+class Service(Section, frozen=True):
+    """One Cloud Run service. Only `project` and `region` have no default.
+
+    Args:
+        project: Google Cloud project id.
+        region: Cloud Run region, for example europe-west1.
+        name: The service's name in Cloud Run; the key in this file if absent.
+        paths: Globs of files whose change releases the service.
+        dockerfile: Its Dockerfile, relative to the repository.
+        environment: GitHub environment the release runs in.
+        invoker: Service account to call a private service as; its e-mail address.
+        rollout: How traffic moves.
+        thresholds: When the candidate is worse.
+        smoke: How it is tested first.
+    """
+
+    project: Text
+    region: Text
+    name: Name | None = None
+    paths: tuple[Text, ...] = ()
+    dockerfile: Text | None = None
+    environment: Text = "production"
+    invoker: Text | None = None
+    rollout: Rollout = msgspec.field(default_factory=Rollout)
+    thresholds: Thresholds = msgspec.field(default_factory=Thresholds)
+    smoke: Smoke = msgspec.field(default_factory=Smoke)
+
+
+class Allow(Section, frozen=True):
+    """One finding that is known and accepted, by the fingerprint of its value.
+
+    Args:
+        fingerprint: As the scan printed it.
+        reason: Why it may stay; shown in every summary.
+        rule: Only for this rule; any rule if absent.
+        expires: Last day it is accepted, YYYY-MM-DD; never expires if absent.
+    """
+
+    fingerprint: Text
+    reason: Text
+    rule: Text | None = None
+    expires: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+
+
+class Scan(Section, frozen=True):
+    """What the gate accepts. Always read from the base commit, never from the change.
+
+    Args:
+        allow: Accepted findings.
+        exclude: Globs of files that are not scanned.
+        salt: Mixed into every fingerprint, so that two organisations' lists cannot be compared.
+        inline_allow: What an allowlist comment inside the change does: turn the finding into a
+            warning, or nothing.
+    """
+
+    allow: tuple[Allow, ...] = ()
+    exclude: tuple[Text, ...] = ()
+    salt: Text = "airlock"
+    inline_allow: Literal["warn", "ignore"] = "warn"
+
+
+class Config(Section, frozen=True):
+    """The whole file.
+
+    Args:
+        scan: The gate.
+        services: Cloud Run services by key.
+    """
+
+    scan: Scan = msgspec.field(default_factory=Scan)
+    services: dict[Name, Service] = msgspec.field(default_factory=dict)
+
+    def service(self, key: str) -> Service:
+        """Return the service named `key` in the file.
+
+        Raises:
+            AirlockError: There is none; names the nearest.
+        """
+        if key in self.services:
+            return self.services[key]
+        near = difflib.get_close_matches(key, self.services, n=1)
+        known = ", ".join(self.services) or "none"
+        fix = f"Did you mean {near[0]!r}?" if near else f"Services in the file: {known}"
+        raise AirlockError(f"no service {key!r}", where=PATH, fix=fix)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    section.__name__: section
+    for section in (Config, Scan, Allow, Service, Rollout, Thresholds, Smoke)
+}

@@ -1,0 +1,45 @@
+"""The published JSON Schema of ``.github/airlock.yml``, made from types and docstrings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from airlock.config.model import SCHEMA_ID, SECTIONS, SPAN, Config, Section, Span
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the file, described from the docstrings here."""
+    _, definitions = msgspec.json.schema_components(
+        (Config,), schema_hook=_span_schema, ref_template="#/$defs/{name}"
+    )
+    for name, definition in definitions.items():
+        _describe(SECTIONS[name], definition)
+    root = definitions.pop("Config")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **root,
+        "title": "Airlock",
+        "$defs": definitions,
+    }
+
+
+def _span_schema(kind: type) -> dict[str, Any]:
+    if kind is Span:
+        return {"type": "string", "pattern": f"^{SPAN.pattern}$", "examples": ["90s", "5m", "2h"]}
+    raise NotImplementedError(kind)
+
+
+def _describe(section: type[Section], definition: dict[str, Any]) -> None:
+    """Move a section's docstring and its spans' defaults into its schema definition."""
+    head, _, args = (section.__doc__ or "").partition("Args:")
+    definition["description"] = " ".join(head.split())
+    for match in re.finditer(r"^ {8}(\w+): ((?:.|\n {12})+)", args, re.MULTILINE):
+        field = match[1].replace("_", "-")
+        definition["properties"][field]["description"] = " ".join(match[2].split())
+    for field in msgspec.structs.fields(section):
+        if field.type is Span:
+            definition["properties"][field.encode_name]["default"] = str(field.default_factory())

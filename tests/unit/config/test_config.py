@@ -1,0 +1,192 @@
+"""The configuration file: defaults, and errors that say file, line, key and fix."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airlock.config import Config, Service, Span, load, parse
+from airlock.config.schema import schema
+from airlock.errors import AirlockError
+
+ROOT = Path(__file__).parents[3]
+THREE_LINES = """\
+services:
+  api:
+    project: shop-prod
+    region: europe-west1
+"""
+
+
+def test_a_service_needs_its_name_project_and_region() -> None:
+    service = parse(THREE_LINES).service("api")
+    assert service == Service(project="shop-prod", region="europe-west1")
+    assert service.rollout.steps == (5, 25, 50, 100)
+    assert service.rollout.step_duration == 300
+    assert service.smoke.paths == ("/health", "/ready")
+    assert service.thresholds.on_inconclusive == "promote-with-warning"
+
+
+def test_an_empty_file_is_all_defaults() -> None:
+    assert parse("") == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(
+            THREE_LINES + "    rollout:\n      stepss: [100]\n",
+            ".github/airlock.yml:6: services.api.rollout: unknown key 'stepss'. "
+            "Did you mean 'steps'?",
+            id="unknown-key",
+        ),
+        pytest.param(
+            "services:\n  api:\n    project: shop-prod\n",
+            ".github/airlock.yml:2: services.api: 'region' is missing. Add 'region: …'.",
+            id="missing-key",
+        ),
+        pytest.param(
+            "services:\n  api:\n    project: 7\n    region: r\n",
+            ".github/airlock.yml:3: services.api.project: expected text, got a whole number. "
+            "Correct the value (quote it if it is text).",
+            id="wrong-type",
+        ),
+        pytest.param(
+            THREE_LINES + "    rollout: {steps: [5, 3, 100]}\n",
+            ".github/airlock.yml:5: services.api.rollout: expected `steps` to rise and to end at "
+            "100. Correct the value; docs/config.md says what is allowed.",
+            id="falling-steps",
+        ),
+        pytest.param(
+            THREE_LINES + "    rollout: {step-duration: 5}\n",
+            ".github/airlock.yml:5: services.api.rollout.step-duration: expected a time such as "
+            "90s, 5m or 1.5h. Correct the value; docs/config.md says what is allowed.",
+            id="span-without-unit",
+        ),
+        pytest.param(
+            "services:\n  ok: {project: p, region: r}\n  Api: {project: p, region: r}\n",
+            ".github/airlock.yml:3: services: 'Api' is not a name (lower-case letters, digits and "
+            "dashes, up to 49). Correct the value.",
+            id="bad-name",
+        ),
+        pytest.param(
+            "scan: {}\nscan: {}\n",
+            ".github/airlock.yml:2: key 'scan' stands here and in line 1. Remove one of them.",
+            id="repeated-key",
+        ),
+        pytest.param(
+            "services: [\n",
+            ".github/airlock.yml:2: did not find expected node content. Correct the YAML there.",
+            id="not-yaml",
+        ),
+        pytest.param(
+            "- services\n",
+            ".github/airlock.yml:1: expected a mapping, got a list. "
+            "Correct the value (quote it if it is text).",
+            id="not-a-mapping",
+        ),
+        pytest.param(
+            "scan:\n  allow:\n  - {fingerprint: a, reason: b}\n  - fingerprint: c\n",
+            ".github/airlock.yml:4: scan.allow[1]: 'reason' is missing. Add 'reason: …'.",
+            id="list-item",
+        ),
+    ],
+)
+def test_an_error_names_file_line_key_and_fix(text: str, line: str) -> None:
+    with pytest.raises(AirlockError) as caught:
+        parse(text)
+    assert str(caught.value) == line
+
+
+def test_the_second_of_two_services_is_the_one_blamed() -> None:
+    with pytest.raises(AirlockError, match=r"airlock\.yml:5: services\.web: 'region' is missing"):
+        parse(THREE_LINES + "  web:\n    project: p\n")
+
+
+@given(st.text())
+def test_any_text_is_a_config_or_one_line(text: str) -> None:
+    try:
+        assert isinstance(parse(text), Config)
+    except AirlockError as error:
+        assert "\n" not in str(error)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+_KEYS = st.sampled_from(
+    ["scan", "services", "allow", "api", "project", "rollout", "steps", "smoke"]
+)
+
+
+@given(
+    st.recursive(_VALUES, lambda inner: st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12)
+)
+def test_any_yaml_document_is_a_config_or_one_line(document: object) -> None:
+    try:
+        assert isinstance(parse(yaml.safe_dump(document)), Config)
+    except AirlockError as error:
+        assert "\n" not in str(error)
+
+
+def test_an_unknown_service_names_the_nearest() -> None:
+    with pytest.raises(AirlockError, match=r"no service 'ap1'\. Did you mean 'api'\?"):
+        parse(THREE_LINES).service("ap1")
+
+
+def test_an_unknown_service_without_a_near_one_lists_them() -> None:
+    with pytest.raises(AirlockError, match=r"no service 'checkout'\. Services in the file: api\."):
+        parse(THREE_LINES).service("checkout")
+
+
+def test_a_missing_file_says_how_to_add_it(tmp_path: Path) -> None:
+    with pytest.raises(AirlockError, match=r"^\.github/airlock\.yml: no such file\. Add it"):
+        load(tmp_path)
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "airlock.yml").write_bytes(b"\xff\xfe")
+    with pytest.raises(AirlockError, match="cannot be read"):
+        load(tmp_path, "airlock.yml")
+
+
+def test_the_published_schema_is_the_one_of_the_types() -> None:
+    published = json.loads((ROOT / "schema" / "airlock.json").read_text(encoding="utf-8"))
+    assert published == json.loads(json.dumps(schema())), "run: make docs"
+
+
+def test_every_key_of_the_schema_is_described() -> None:
+    for section in (schema(), *schema()["$defs"].values()):
+        for key, value in section["properties"].items():
+            assert value.get("description"), key
+
+
+def test_schema_and_loader_agree() -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+    good = yaml.safe_load(THREE_LINES + "    rollout: {steps: [100], step-duration: 90s}\n")
+    validator.validate(good)
+    good["services"]["api"]["rollout"]["step-duration"] = 90
+    assert not validator.is_valid(good)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "shown"),
+    [("90s", 90, "90s"), ("5m", 300, "5m"), ("1.5h", 5400, "90m"), ("0s", 0, "0s")],
+)
+def test_a_span_reads_and_shows(text: str, seconds: float, shown: str) -> None:
+    assert Span.parse(text) == seconds
+    assert str(Span.parse(text)) == shown
+
+
+@pytest.mark.parametrize("text", ["5", "m", "5 m", "-5m", "", "5d", None, 5])
+def test_a_span_without_number_and_unit_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="Expected a time"):
+        Span.parse(text)
