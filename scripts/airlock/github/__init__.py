@@ -1,0 +1,1 @@
+"""GitHub: the runner's protocol, the event that started a run, the REST API, the sticky comment."""

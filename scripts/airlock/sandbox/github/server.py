@@ -1,0 +1,268 @@
+"""The stand-in as a whole: one port, REST below ``/api/v3`` and git beside it, as GHES has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from airlock.sandbox.git_http import Access, GitHttp
+from airlock.sandbox.github import (
+    checks,
+    deployments,
+    issues,
+    payloads,
+    pulls,
+    repos,
+)
+from airlock.sandbox.github.gate import Gate, Logged, authorization
+from airlock.sandbox.github.rest import WORLD
+from airlock.sandbox.github.state import Pull, Repository, Sarif, World
+from airlock.sandbox.ports import Ports, url_of
+from airlock.sandbox.web_server import WebServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from airlock.clock import Clock
+    from airlock.sandbox.github.gate import Faults
+    from airlock.sandbox.github.state import Comment
+
+_PREFIX = "/api/v3"
+_LARGEST_BODY = 64 * 1024 * 1024
+_ROUTES = [
+    *repos.ROUTES,
+    *issues.ROUTES,
+    *pulls.ROUTES,
+    *checks.ROUTES,
+    *deployments.ROUTES,
+]
+
+
+class GitHubStandIn:
+    """GitHub on one loopback port.
+
+    Args:
+        state_dir: Holds repositories, everything posted, and the port; a later stand-in on the
+            same folder goes on where this one stopped.
+        clock: Dates what is created.
+        openapi: GitHub's description, ``api.github.com.json``; what breaks it is collected in
+            `violations`.
+    """
+
+    def __init__(self, state_dir: Path, clock: Clock, *, openapi: Path | None = None) -> None:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        self._world = World.load(state_dir, clock)
+        self._ports = Ports(state_dir / "ports.json")
+        self._gate = Gate(_ROUTES, _PREFIX, self._world.state)
+        self._token = self._gate.tokens.issue()
+        self.violations: list[str] = []
+        self._server = WebServer(self._application(openapi))
+
+    async def start(self) -> None:
+        """Listen."""
+        listener = self._ports.listen("github")
+        self._world.server_url = url_of(listener)
+        self._world.api_url = self._world.server_url + _PREFIX
+        await self._server.start()
+        await self._server.serve(listener)
+
+    async def stop(self) -> None:
+        """Stop listening; everything is on disk already."""
+        await self._server.stop()
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables that lead Airlock here, with a token that may do everything."""
+        return {
+            "GITHUB_API_URL": self._world.api_url,
+            "GITHUB_SERVER_URL": self._world.server_url,
+            "GITHUB_TOKEN": self._token,
+        }
+
+    @property
+    def faults(self) -> Faults:
+        """Where wrong answers are ordered."""
+        return self._gate.faults
+
+    @property
+    def log(self) -> list[Logged]:
+        """Every REST request so far."""
+        return self._gate.log
+
+    def issue_token(self, permissions: Iterable[str], login: str = "github-actions[bot]") -> str:
+        """Return a token that may do just this; see `Tokens.issue`."""
+        return self._gate.tokens.issue(permissions, login)
+
+    def create_repository(
+        self,
+        full_name: str,
+        *,
+        private: bool = False,
+        default_branch: str = "main",
+        fork_of: str | None = None,
+    ) -> Path:
+        """Make an empty repository, or a fork with all branches; return its bare git folder."""
+        world = self._world
+        with world.lock:
+            origin = world.origin(full_name)
+            origin.create(default_branch)
+            if fork_of:
+                parent = str(world.origin(fork_of).path)
+                origin.git("fetch", "--quiet", parent, "+refs/heads/*:refs/heads/*")
+            world.state.repositories[full_name] = Repository(
+                id=world.state.new_id(),
+                full_name=full_name,
+                private=private,
+                default_branch=default_branch,
+                created_at=world.now(),
+                parent=fork_of,
+            )
+            world.save()
+        return origin.path
+
+    def open_pull_request(
+        self,
+        full_name: str,
+        *,
+        head: str,
+        base: str = "",
+        title: str = "A change",
+        body: str | None = None,
+        head_repository: str = "",
+        author: str = payloads.SENDER,
+    ) -> int:
+        """Propose branch `head`, of a fork if `head_repository` names one; return the number."""
+        world, repo = self._world, self._repository(full_name)
+        with world.lock:
+            now, number = world.now(), issues.next_number(repo)
+            repo.pulls[number] = Pull(
+                id=world.state.new_id(),
+                number=number,
+                author=author,
+                title=title,
+                body=body,
+                created_at=now,
+                updated_at=now,
+                base_ref=base or repo.default_branch,
+                head_ref=head,
+                head_repository=head_repository or full_name,
+            )
+            pulls.refresh(world, repo)
+            world.save()
+        return number
+
+    def merge_pull_request(self, full_name: str, number: int) -> str:
+        """Merge, as the button does; return the commit that the base branch now points at."""
+        world, repo = self._world, self._repository(full_name)
+        with world.lock:
+            pulls.refresh(world, repo)
+            pull, origin = repo.pulls[number], world.origin(full_name)
+            merged = origin.git("rev-parse", f"refs/pull/{number}/merge")
+            origin.point(f"refs/heads/{pull.base_ref}", merged)
+            pull.state, pull.merged_at = "closed", world.now()
+            pull.closed_at = pull.updated_at = pull.merged_at
+            world.save()
+        return merged
+
+    def comment(self, full_name: str, number: int, body: str, author: str) -> int:
+        """Write a comment as `author`; return its id."""
+        world = self._world
+        with world.lock:
+            added = issues.add_comment(world, self._repository(full_name), number, author, body)
+            world.save()
+        return added.id
+
+    def comments(self, full_name: str, number: int) -> list[Comment]:
+        """Return the comments below an issue or pull request, oldest first."""
+        found = self._repository(full_name).comments.values()
+        return [comment for comment in found if comment.number == number]
+
+    def sarifs(self, full_name: str) -> list[Sarif]:
+        """Return what was uploaded to code scanning, oldest first."""
+        return list(self._repository(full_name).sarifs)
+
+    def event_payload(
+        self,
+        name: str,
+        full_name: str,
+        *,
+        number: int = 0,
+        action: str = "opened",
+        ref: str = "",
+        before: str = payloads.ZERO,
+        after: str = "",
+        inputs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return the event.json of a run.
+
+        Args:
+            name: ``pull_request`` or ``merge_group`` (with `number`), ``push`` (`ref`, `before`,
+                and `after` unless it is the tip of `ref`), ``workflow_dispatch`` (`ref`,
+                `inputs`) or ``schedule``.
+            full_name: The repository.
+            number: The pull request.
+            action: What happened to it: ``opened``, ``synchronize``, ``reopened``.
+            ref: Full name; the default branch if empty.
+            before: Commit that `ref` pointed at; all zeros if it is new.
+            after: Commit that it points at now; all zeros if it was deleted.
+            inputs: Of the workflow.
+        """
+        world, repo = self._world, self._repository(full_name)
+        ref = ref or f"refs/heads/{repo.default_branch}"
+        with world.lock:
+            match name:
+                case "pull_request":
+                    return payloads.pull_request(world, repo, repo.pulls[number], action)
+                case "merge_group":
+                    return payloads.merge_group(world, repo, repo.pulls[number])
+                case "push":
+                    tip = after or world.origin(full_name).git("rev-parse", ref)
+                    return payloads.push(world, repo, ref, before, tip)
+                case "workflow_dispatch":
+                    return payloads.workflow_dispatch(world, repo, ref, inputs or {})
+                case "schedule":
+                    return payloads.schedule("0 6 * * *")
+                case _:
+                    raise ValueError(name)
+
+    def _repository(self, full_name: str) -> Repository:
+        return self._world.state.repositories[full_name]
+
+    def _application(self, openapi: Path | None) -> web.Application:
+        api = web.Application(client_max_size=_LARGEST_BODY)
+        api[WORLD] = self._world
+        # Refs may contain slashes and would swallow what follows: longer paths are tried first.
+        for route in sorted(_ROUTES, key=lambda route: -route.path.count("/")):
+            path = route.path.replace("{ref}", "{ref:.+}").replace("{branch}", "{branch:.+}")
+            api.router.add_route(route.method, path, route.serve)
+        if openapi:
+            from airlock.sandbox.github.openapi import Checker  # noqa: PLC0415 - tests only
+
+            checker = Checker(openapi, _PREFIX)
+            self.violations = checker.violations
+            api.middlewares.append(checker.middleware)
+        api.middlewares.append(self._gate.middleware)
+        app = web.Application()
+        app.add_subapp(_PREFIX, api)
+        GitHttp(self._world.folder / "git", self._access, self._refresh).add_routes(app)
+        return app
+
+    def _access(self, full_name: str, request: web.Request, password: str) -> Access:
+        """Decide what a git client may do."""
+        repo = self._world.state.repositories.get(full_name)
+        text = password or authorization(request)
+        token = self._gate.tokens.find(text)
+        if text and token is None:
+            return Access.STRANGER
+        if repo is None:
+            return Access.NONE if token else Access.STRANGER
+        if token and token.may("contents: write"):
+            return Access.WRITE
+        if not repo.private or (token and token.may("contents: read")):
+            return Access.READ
+        return Access.NONE if token else Access.STRANGER
+
+    def _refresh(self, full_name: str) -> None:
+        with self._world.lock:
+            pulls.refresh(self._world, self._repository(full_name))
