@@ -1,0 +1,207 @@
+"""Where Google's APIs are, and who we are to them.
+
+Endpoints come from ``AIRLOCK_*_ENDPOINT``, so that a local server can stand in. A credential never
+travels in the clear: a plaintext endpoint must be on this machine, and gets an anonymous one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import google.auth
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from google.auth.transport.requests import AuthorizedSession
+
+from airlock.errors import AirlockError
+from airlock.kit.retry import Backoff, call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.auth.credentials import Credentials
+
+CLOUD_RUN = "AIRLOCK_CLOUD_RUN_ENDPOINT"
+MONITORING = "AIRLOCK_MONITORING_ENDPOINT"
+IAM = "AIRLOCK_IAM_ENDPOINT"
+
+_DEFAULTS = {
+    CLOUD_RUN: "https://run.googleapis.com",
+    MONITORING: "https://monitoring.googleapis.com",
+    IAM: "https://iamcredentials.googleapis.com",
+}
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_TIMEOUT = 10.0  # real seconds for one HTTP exchange
+
+_LOGIN = (
+    "Run google-github-actions/auth before this step, or on a laptop "
+    "'gcloud auth application-default login'"
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One API's address.
+
+    Args:
+        url: Scheme, host and port; no path.
+        plaintext: Whether it is unencrypted, which only loopback may be.
+        grpc: Whether it speaks gRPC; REST otherwise.
+    """
+
+    url: str
+    plaintext: bool
+    grpc: bool
+
+    @property
+    def address(self) -> str:
+        """Host and port without the scheme, as gRPC channels want it."""
+        return urlsplit(self.url).netloc
+
+
+def endpoint(environ: Mapping[str, str], variable: str) -> Endpoint:
+    """Return the endpoint that `variable` names, or Google's.
+
+    Raises:
+        AirlockError: It is no ``http(s)://`` or ``grpc://`` URL, or plaintext beyond loopback.
+    """
+    text = environ.get(variable, "") or _DEFAULTS[variable]
+    parts = urlsplit(text.rstrip("/"))
+    grpc_allowed = variable == CLOUD_RUN
+    schemes = ("https", "http", "grpc") if grpc_allowed else ("https", "http")
+    if parts.scheme not in schemes or not parts.hostname or parts.path:
+        known = ", ".join(f"{scheme}://host:port" for scheme in schemes)
+        raise AirlockError("not an endpoint", where=variable, fix=f"Use one of {known}")
+    plaintext = parts.scheme != "https"
+    if plaintext and not is_loopback(parts.hostname):
+        raise AirlockError(
+            "plaintext to another machine would show credentials to the network",
+            where=variable,
+            fix="Use https://, or an address on 127.0.0.1",
+        )
+    return Endpoint(f"{parts.scheme}://{parts.netloc}", plaintext, parts.scheme == "grpc")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is a literal of this machine; names other than localhost may lie."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def credentials(target: Endpoint) -> Credentials:
+    """Return what to present to `target`: the environment's identity, or none to a local server.
+
+    Raises:
+        AirlockError: The environment has no Google identity.
+    """
+    if target.plaintext:
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    try:
+        found, _ = google.auth.default(scopes=[_SCOPE])
+    except DefaultCredentialsError:
+        raise AirlockError("no Google Cloud credentials", fix=_LOGIN) from None
+    return found
+
+
+def session(target: Endpoint) -> requests.Session:
+    """Return an HTTP session that authenticates to `target`.
+
+    Raises:
+        AirlockError: The environment has no Google identity.
+    """
+    made: requests.Session = AuthorizedSession(  # type: ignore[no-untyped-call]
+        credentials(target)
+    )
+    return made
+
+
+def is_transient(error: Exception) -> bool:
+    """Tell whether an HTTP exchange that raised `error` is worth another try."""
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return error.response.status_code in {408, 429, 500, 502, 503, 504}
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, TransportError))
+
+
+def rest(
+    http: requests.Session,
+    method: str,
+    url: str,
+    *,
+    api: str,
+    role: str,
+    backoff: Backoff | None = None,
+    **arguments: Any,
+) -> Any:
+    """Send one REST request and return its JSON, trying again where that helps.
+
+    Args:
+        http: An authenticated session.
+        method: HTTP method.
+        url: Address.
+        api: The API's name, for errors.
+        role: IAM role that the call needs, for errors.
+        backoff: How long to go on; the kit's default if absent.
+        arguments: Passed to `requests.Session.request`.
+
+    Raises:
+        AirlockError: Refused, not found or unreachable.
+    """
+
+    def once() -> Any:
+        response = http.request(method, url, timeout=_TIMEOUT, **arguments)
+        response.raise_for_status()
+        return response.json()
+
+    try:
+        return call(once, on=is_transient, backoff=backoff or Backoff())
+    except requests.HTTPError as error:
+        raise _refused(error.response.status_code, api, role) from None
+    except (requests.RequestException, TransportError):
+        # RequestException covers a body that is no JSON, too.
+        raise AirlockError(f"{api} cannot be reached", fix="Check the endpoint and retry") from None
+    except GoogleAuthError as error:
+        raise AirlockError(
+            f"Google refused our credentials ({type(error).__name__})", fix=_LOGIN
+        ) from None
+
+
+def _refused(status: int, api: str, role: str) -> AirlockError:
+    if status in {401, 403}:
+        return AirlockError(f"{api}: permission denied", fix=f"Grant the deployer {role}")
+    return AirlockError(f"{api} answered {status}", fix="Check project, region and service name")
+
+
+def id_token(environ: Mapping[str, str], account: str, audience: str) -> str:
+    """Return an ID token of service account `account` for `audience`, valid for one hour.
+
+    It is made by the IAM Credentials API's ``generateIdToken``, because google-auth's
+    ``fetch_id_token`` cannot work under Workload Identity Federation: it takes only a key file or
+    the metadata server.
+
+    Args:
+        environ: The environment, for the endpoint.
+        account: E-mail address of the service account to act as.
+        audience: The service's own URI. Never a tag's URL: Cloud Run refuses that audience.
+
+    Raises:
+        AirlockError: Refused or unreachable.
+    """
+    target = endpoint(environ, IAM)
+    with session(target) as http:
+        answer = rest(
+            http,
+            "POST",
+            f"{target.url}/v1/projects/-/serviceAccounts/{account}:generateIdToken",
+            api="IAM Credentials API",
+            role=f"roles/iam.serviceAccountOpenIdTokenCreator on {account}",
+            json={"audience": audience, "includeEmail": True},
+        )
+    return str(answer["token"])

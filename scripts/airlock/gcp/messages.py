@@ -1,0 +1,134 @@
+"""Between Cloud Run's protobuf messages and our values; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.cloud import run_v2
+
+from airlock.gcp.model import Change, NewRevision, RevisionView, ServiceView, Target, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_Kind = run_v2.TrafficTargetAllocationType
+_State = run_v2.Condition.State
+_REASON_LENGTH = 300
+
+
+def service_view(message: run_v2.Service) -> ServiceView:
+    """Return what a service message says."""
+    return ServiceView(
+        name=message.name,
+        uri=message.uri,
+        generation=int(message.generation),
+        observed_generation=int(message.observed_generation),
+        reconciling=bool(message.reconciling),
+        etag=message.etag,
+        traffic=tuple(_target(entry) for entry in message.traffic),
+        statuses=tuple(
+            Target(short(entry.revision), int(entry.percent), entry.tag, entry.uri)
+            for entry in message.traffic_statuses
+        ),
+        latest_ready=short(message.latest_ready_revision),
+        failure=_failure([message.terminal_condition]),
+        annotations=dict(message.annotations),
+        template=run_v2.RevisionTemplate.serialize(message.template),
+    )
+
+
+def revision_view(message: run_v2.Revision) -> RevisionView:
+    """Return what a revision message says.
+
+    Its ``Ready`` condition tells the state; every other condition can fail for a revision that
+    serves.
+    """
+    ready = [each for each in message.conditions if each.type_ == "Ready"]
+    state = ready[0].state if ready else _State.CONDITION_PENDING
+    return RevisionView(
+        name=short(message.name),
+        state=(
+            "ready"
+            if state == _State.CONDITION_SUCCEEDED
+            else "failed"
+            if state == _State.CONDITION_FAILED
+            else "pending"
+        ),
+        reason=_failure(ready),
+        image=message.containers[0].image if message.containers else "",
+        created=message.create_time.timestamp() if message.create_time else 0.0,
+    )
+
+
+def update_request(view: ServiceView, change: Change) -> run_v2.UpdateServiceRequest:
+    """Return the masked PATCH that turns `view` by `change`.
+
+    The template is in the mask only together with a new revision's name: a template that is sent
+    back unchanged with the name of its revision collides with that revision (409).
+    """
+    message = run_v2.Service(name=view.name, etag=view.etag, annotations=dict(change.annotations))
+    paths = ["annotations"]
+    if change.traffic is not None:
+        message.traffic = [_entry(target) for target in change.traffic]
+        paths.append("traffic")
+    if change.revision is not None:
+        message.template = _template(view.template, change.revision)
+        paths.append("template")
+    return run_v2.UpdateServiceRequest(service=message, update_mask={"paths": paths})
+
+
+def create_request(name: str, change: Change) -> run_v2.CreateServiceRequest:
+    """Return the request that makes the service `name` with its first revision."""
+    parent, _, service = name.partition("/services/")
+    message = run_v2.Service(annotations=dict(change.annotations))
+    if change.revision is not None:
+        message.template = _template(b"", change.revision)
+    message.traffic = [_entry(target) for target in change.traffic or ()]
+    return run_v2.CreateServiceRequest(parent=parent, service=message, service_id=service)
+
+
+def _target(entry: run_v2.TrafficTarget) -> Target:
+    latest = entry.type_ == _Kind.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+    return Target("" if latest else short(entry.revision), int(entry.percent), entry.tag)
+
+
+def _entry(target: Target) -> run_v2.TrafficTarget:
+    if not target.revision:
+        raise ValueError("LATEST is a moving target and is never written")
+    return run_v2.TrafficTarget(
+        type_=_Kind.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION,
+        revision=target.revision,
+        percent=target.percent,
+        tag=target.tag,
+    )
+
+
+def _template(current: bytes, revision: NewRevision) -> run_v2.RevisionTemplate:
+    template: run_v2.RevisionTemplate = run_v2.RevisionTemplate.deserialize(current)
+    template.revision = revision.name
+    # Entry by entry: proto-plus cannot deep-copy a map field.
+    for key, value in revision.labels.items():
+        template.labels[key] = value
+    if not template.containers:
+        template.containers = [run_v2.Container()]
+    # Beside sidecars, the container that receives requests is the one that names a port.
+    serving = next((each for each in template.containers if each.ports), template.containers[0])
+    serving.image = revision.image
+    return template
+
+
+def _failure(conditions: Iterable[run_v2.Condition]) -> str:
+    for condition in conditions:
+        if condition.state == _State.CONDITION_FAILED:
+            detail = " ".join(condition.message.split())[:_REASON_LENGTH]
+            reason = _reason(condition)
+            return f"{reason}: {detail}" if detail else reason
+    return ""
+
+
+def _reason(condition: run_v2.Condition) -> str:
+    for value in (condition.revision_reason, condition.reason):
+        # An enum value newer than the package is a plain int.
+        if value:
+            return str(getattr(value, "name", value))
+    return "failed"

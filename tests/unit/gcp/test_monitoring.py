@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from airlock.errors import AirlockError
+from airlock.gcp.monitoring import Monitoring, Point, connect, horizon
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def series(revision: str, code: str, *points: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "metric": {"labels": {"response_code_class": code}},
+        "resource": {"labels": {"revision_name": revision}},
+        "points": [
+            {"interval": {"endTime": end}, "value": {"int64Value": count}} for end, count in points
+        ],
+    }
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with the pages it is given, in turn."""
+
+    def __init__(self) -> None:
+        self.pages: list[tuple[int, object]] = []
+        self.asked: list[dict[str, list[str]]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(parse_qs(urlsplit(self.path).query))
+        status, page = self.server.pages.pop(0)
+        body = json.dumps(page).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def api(server: Server) -> Monitoring:
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    return connect({"AIRLOCK_MONITORING_ENDPOINT": url}, "p", "r", "shop")
+
+
+def test_horizon_is_a_whole_minute_three_minutes_ago() -> None:
+    assert horizon(1000.0) == 780.0
+    assert horizon(1019.9) == 780.0
+    assert horizon(1020.0) == 840.0
+
+
+def test_all_pages_are_read_and_points_outside_are_left_out(server: Server) -> None:
+    early, late = "1970-01-01T00:01:00Z", "1970-01-01T00:02:00.500000000Z"
+    server.pages = [
+        (200, {"timeSeries": [series("a", "2xx", (late, "5"))], "nextPageToken": "n"}),
+        (200, {"timeSeries": [series("b", "5xx", (early, "9"), ("1970-01-01T00:02:00Z", "1"))]}),
+    ]
+    assert api(server).requests(60.0, 180.0) == (
+        Point(120.5, "a", "2xx", 5),
+        Point(120.0, "b", "5xx", 1),
+    )
+    first, second = server.asked
+    assert first["interval.startTime"] == ["1970-01-01T00:01:00Z"]
+    assert first["aggregation.perSeriesAligner"] == ["ALIGN_DELTA"]
+    assert len(first["aggregation.groupByFields"]) == 2
+    assert second["pageToken"] == ["n"]
+
+
+def test_an_unavailable_api_is_asked_again(server: Server) -> None:
+    server.pages = [(503, {}), (200, {})]
+    assert api(server).requests(0.0, 60.0) == ()
+    assert len(server.asked) == 2
+
+
+def test_an_empty_interval_is_not_asked_for(server: Server) -> None:
+    assert api(server).requests(60.0, 60.0) == ()
+    assert server.asked == []
+
+
+def test_a_refusal_names_the_role(server: Server) -> None:
+    server.pages = [(403, {})]
+    with pytest.raises(AirlockError, match=r"roles/monitoring\.viewer"):
+        api(server).requests(0.0, 60.0)
+
+
+def test_something_else_is_not_taken_for_no_requests(server: Server) -> None:
+    server.pages = [(200, {"timeSeries": [{"points": [{}]}]})]
+    with pytest.raises(AirlockError, match="no time series"):
+        api(server).requests(0.0, 60.0)
