@@ -1,0 +1,105 @@
+"""``airlock deploy-canary``: release a revision in judged steps."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from airlock.cli.console import console_for
+from airlock.cli.release import chosen, service_options
+from airlock.clock import clock_from
+from airlock.delivery.cancel import Cancelled, cancellable
+from airlock.delivery.plan import identity, plan
+from airlock.delivery.probe import Probe
+from airlock.delivery.report import rollout_page
+from airlock.delivery.rollout import Outcome, Progress, Rollout
+from airlock.delivery.signals import Signals
+from airlock.gcp import cloud_run, monitoring
+from airlock.github.runner import Annotation
+
+if TYPE_CHECKING:
+    from airlock.cli.console import Console
+    from airlock.github.runner import Level
+
+
+@click.command("deploy-canary")
+@service_options
+@click.option(
+    "--image",
+    required=True,
+    metavar="REF",
+    envvar="AIRLOCK_IMAGE",
+    show_envvar=True,
+    help="Image to release, best by digest: europe-docker.pkg.dev/p/r/shop@sha256:…",
+)
+@click.option(
+    "--commit",
+    default="",
+    metavar="SHA",
+    envvar="AIRLOCK_COMMIT",
+    show_envvar=True,
+    help="Commit the image was built from; becomes part of the revision's name and a label.",
+)
+def command(service: str, config: str, image: str, commit: str) -> int:
+    """Release a revision a few percent at a time, and go back by itself.
+
+    The revision is made at 0 %, warmed up and smoke tested on an URL of its own. Then it gets the
+    configured shares of live traffic, and at each its error ratio is compared with that of the
+    revision that served before. If it is worse, or anything else goes wrong, or the job is
+    cancelled, all traffic goes back to that revision.
+
+    \b
+    Exit codes: 0 promoted; 1 rolled back, held or failed; 2 nothing was changed.
+
+    \b
+    Example:
+      airlock deploy-canary --service shop --image europe-docker.pkg.dev/p/r/shop@sha256:…
+    """  # noqa: D301 - click wants the character \b itself
+    environ = dict(os.environ)
+    console = console_for(environ)
+    target = chosen(service, config)
+    clock = clock_from(environ)
+    section = target.config
+    steps = plan(identity(environ), service, section, image, commit)
+    probe = Probe(section, target.root, environ)
+    # Clients before the first signal can come: the way back must not have to build one.
+    cloud = cloud_run.connect(environ)
+    metrics = monitoring.connect(environ, section.project, section.region, section.name or service)
+    try:
+        with cancellable(), console.progress(f"Releasing {steps.candidate}") as bar:
+
+            def notify(progress: Progress) -> None:
+                bar.update(progress.fraction, progress.text)
+
+            outcome = Rollout(
+                steps, cloud, Signals(metrics), probe, clock=clock, notify=notify
+            ).run()
+    except Cancelled:
+        # Only in the moments before and after the rollout, which sees to its own.
+        raise click.Abort from None
+    show(console, outcome)
+    return 0 if outcome.result == "promoted" else 1
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    """Say how a rollout ended: outputs, summary, and an annotation where it was not promoted."""
+    if outcome.smoke and not outcome.smoke.passed:
+        for line in outcome.smoke.output.splitlines():
+            console.info(line)
+    console.summary(rollout_page(outcome))
+    values = {
+        "verdict": outcome.result,
+        "reason": outcome.reason,
+        "revision": outcome.plan.candidate,
+        "stable-revision": outcome.stable,
+        "url": outcome.url,
+        "rollout": outcome.plan.identity.rollout,
+    }
+    for name, value in values.items():
+        console.output(name, value)
+    if outcome.result != "promoted" or outcome.doubtful:
+        level: Level = "warning" if outcome.doubtful else "error"
+        title = f"{outcome.plan.service.rpartition('/')[2]}: {outcome.result}"
+        console.annotate([Annotation(level=level, title=title, message=outcome.reason)])

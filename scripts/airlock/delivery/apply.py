@@ -1,0 +1,112 @@
+"""Writing a rollback and seeing it served: shared by `rollback` and `settle-traffic`."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from airlock.delivery import writes
+from airlock.delivery.record import Phase, annotated, read
+from airlock.delivery.traffic import described, served, settled
+from airlock.errors import AirlockError
+from airlock.gcp.cloud_run import LostUpdateError
+from airlock.gcp.model import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airlock.clock import Clock
+    from airlock.delivery.model import Write
+    from airlock.delivery.ports import Cloud
+    from airlock.delivery.record import Record
+    from airlock.gcp.model import ServiceView
+
+_POLL = 2.0
+_TRIES = 5
+
+
+def apply_and_watch(
+    cloud: Cloud,
+    service: str,
+    write: Callable[[ServiceView], Write | None],
+    *,
+    clock: Clock,
+    timeout: float,
+    notify: Callable[[str], None],
+) -> Record | None:
+    """Make the write that `write` builds of the service as it is, and close it once it is served.
+
+    Args:
+        cloud: Cloud Run.
+        service: Full resource name.
+        write: Builds the write, or None where nothing is left to do; called again where somebody
+            else wrote in between.
+        clock: Time.
+        timeout: Longest wait in seconds for it to take effect.
+        notify: Called with what is waited for.
+
+    Returns:
+        The closed record, or None where there was nothing to do.
+
+    Raises:
+        AirlockError: The service is gone, keeps changing, or did not do it in time.
+    """
+    record = _written(cloud, service, write, clock)
+    if record is None or not record.open:
+        return record
+    shares = writes.intended(record)
+    until = clock.now() + timeout
+    while True:
+        view = _existing(cloud, service)
+        if _state(read(view)) != _state(record):
+            raise AirlockError(
+                "somebody else changed the rollout meanwhile", where=service, fix="Run it again"
+            )
+        if settled(view, shares):
+            end = writes.close(record, Phase.ROLLED_BACK, record.reason, clock.now())
+            try:
+                cloud.update(view, Change(annotated(view, end.record)))
+            except LostUpdateError:
+                continue
+            return end.record
+        if clock.now() > until:
+            raise AirlockError(
+                f"Cloud Run still serves {described(served(view))}",
+                where=service,
+                fix=f"Wanted {described(shares)}; look at the service's conditions",
+            )
+        notify(f"waiting for traffic to be at {described(shares)}")
+        clock.sleep(_POLL)
+
+
+def _written(
+    cloud: Cloud, service: str, write: Callable[[ServiceView], Write | None], clock: Clock
+) -> Record | None:
+    for _ in range(_TRIES):
+        view = _existing(cloud, service)
+        made = write(view)
+        if made is None:
+            return None
+        try:
+            cloud.update(view, Change(annotated(view, made.record), made.traffic))
+        except LostUpdateError:
+            # Perhaps by our own try, whose answer was lost.
+            if _state(read(_existing(cloud, service))) == _state(made.record):
+                return made.record
+            clock.sleep(random.random() * _POLL)  # noqa: S311 - jitter
+            continue
+        return made.record
+    raise AirlockError("the service keeps changing", where=service, fix="See who else deploys it")
+
+
+def _state(record: Record | None) -> tuple[str, int, Phase] | None:
+    return (record.rollout, record.epoch, record.phase) if record else None
+
+
+def _existing(cloud: Cloud, service: str) -> ServiceView:
+    view = cloud.read(service)
+    if view is None:
+        raise AirlockError(
+            "no such service", where=service, fix="Check project, region and name in the file"
+        )
+    return view

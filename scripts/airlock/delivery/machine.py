@@ -1,0 +1,196 @@
+"""The rollout as a state machine: what was read in, one action out; pure.
+
+    RECONCILE -> DEPLOY (0 %: ready, warm, smoke) -> STEP 0 .. n -> PROMOTE -> PROMOTED
+        any of them, on failure -> ROLLBACK -> ROLLED_BACK
+
+Every decision rests on the service as it is now, so that a process that takes over decides as the
+one that died would have. Intent and traffic are written together, and what was written is believed
+only once Cloud Run reports it as served. A process that finds a record that is not its own stops
+without another write.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airlock.delivery import start, writes
+from airlock.delivery.judge import judge
+from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm
+from airlock.delivery.record import Phase, Record, read
+from airlock.delivery.traffic import (
+    WHOLE,
+    described,
+    desired,
+    served,
+    settled,
+    tag_url,
+)
+from airlock.gcp.monitoring import DELAY, PERIOD
+
+if TYPE_CHECKING:
+    from airlock.delivery.judge import Judgement
+    from airlock.delivery.model import Action
+    from airlock.delivery.plan import Plan
+    from airlock.gcp.model import ServiceView
+
+SETTLE_POLL = 2.0
+WATCH_POLL = 10.0
+
+RESULTS: dict[Phase, Result] = {
+    Phase.PROMOTED: "promoted",
+    Phase.ROLLED_BACK: "rolled-back",
+    Phase.FAILED: "failed",
+    Phase.HELD: "held",
+    Phase.ABANDONED: "superseded",
+}
+"""How a rollout ended, by the phase it was closed in."""
+
+
+def wanted(plan: Plan, view: ServiceView | None, held: int | None) -> tuple[str, ...]:
+    """Return the short names of the revisions that `decide` will want to know about."""
+    if view is None:
+        return ()
+    record = read(view)
+    if held is None:
+        stable = [record.stable] if record and record.stable else []
+        return tuple(dict.fromkeys([*served(view), *stable]))
+    return (plan.candidate,) if record and record.phase is Phase.DEPLOY else ()
+
+
+def decide(  # noqa: PLR0911 - one guard clause per situation reads best
+    plan: Plan, seen: Observation, now: float
+) -> Action:
+    """Return the next thing to do.
+
+    Args:
+        plan: What the rollout sets out to do.
+        seen: What is known.
+        now: Seconds since the Unix epoch.
+
+    Raises:
+        AirlockError: The rollout must not start; only before the first write.
+    """
+    view = seen.view
+    if seen.held is None:
+        return start.begin(plan, seen, now)
+    if view is None:
+        return Done("superseded", "somebody deleted the service")
+    record = read(view)
+    if record is None or (record.rollout, record.epoch) != (plan.identity.rollout, seen.held):
+        return Done("superseded", _who(record))
+    if not record.open:
+        return Done(RESULTS[record.phase], record.reason)
+    if desired(view) != writes.intended(record):
+        why = f"somebody else changed the traffic to {described(desired(view))}"
+        return writes.close(record, Phase.ABANDONED, why, now)
+    if record.phase is Phase.ROLLBACK:
+        return _rollback(record, view, now)
+    if seen.interleaved and record.phase in {Phase.STEP, Phase.PROMOTE}:
+        # What that write held is gone; it may have been somebody's rollback.
+        return _fail(plan, record, view, "somebody else changed the service meanwhile", now=now)
+    if record.phase is Phase.DEPLOY:
+        return _deploy(plan, seen, view, record, now)
+    return _traffic(plan, seen, view, record, now)
+
+
+def _deploy(  # noqa: PLR0911 - see decide
+    plan: Plan, seen: Observation, view: ServiceView, record: Record, now: float
+) -> Action:
+    """0 %: wait until the candidate is ready, warm it up, test it, and give it its first share."""
+    candidate = seen.revisions.get(record.candidate)
+    state = candidate.state if candidate else "pending"
+    if candidate and state == "failed":
+        return _fail(plan, record, view, f"the revision did not start: {candidate.reason}", now=now)
+    url = tag_url(view)
+    if state != "ready" or not url or not settled(view, writes.intended(record)):
+        if view.failure and not view.busy and state != "ready":
+            return _fail(plan, record, view, f"Cloud Run refused it: {view.failure}", now=now)
+        if now > record.deadline:
+            limit = plan.config.rollout.ready_timeout
+            return _fail(plan, record, view, f"the revision was not ready within {limit}", now=now)
+        return Wait(SETTLE_POLL, f"waiting for {record.candidate} to become ready")
+    if seen.warm is None:
+        return Warm(url)
+    if not seen.warm.answered:
+        return _fail(plan, record, view, f"warm-up failed: {seen.warm.reason}", now=now)
+    if seen.smoke is None:
+        return Smoke(url)
+    if not seen.smoke.passed:
+        return _fail(plan, record, view, f"smoke tests failed: {seen.smoke.reason}", now=now)
+    if record.percent == WHOLE:
+        return writes.finish(record, view, now)
+    return writes.shift(plan, view, record, 0, now=now)
+
+
+def _traffic(
+    plan: Plan, seen: Observation, view: ServiceView, record: Record, now: float
+) -> Action:
+    """Wait until the share is served, then do what the phase is for."""
+    shares = writes.intended(record)
+    if not settled(view, shares):
+        if view.failure and not view.busy and served(view) != shares:
+            return _fail(plan, record, view, f"Cloud Run refused it: {view.failure}", now=now)
+        if now > record.deadline:
+            limit = plan.config.rollout.ready_timeout
+            why = f"traffic did not become {described(shares)} within {limit}"
+            return _fail(plan, record, view, why, now=now)
+        text = f"waiting for traffic to become {described(shares)}"
+        return Wait(SETTLE_POLL, text, _done(plan, record, 0.0))
+    if record.phase is Phase.RECONCILE:
+        return writes.deploy(plan, view, record.stable, record.epoch, now)
+    if record.phase is Phase.PROMOTE:
+        return writes.finish(record, view, now)
+    return _judged(plan, seen, view, record, now)
+
+
+def _judged(plan: Plan, seen: Observation, view: ServiceView, record: Record, now: float) -> Action:
+    """Watch the step; go on, hold or go back on what its whole evidence says."""
+    duration = plan.config.rollout.step_duration
+    complete = seen.horizon >= record.since + duration
+    judgement = judge(seen.looks, plan.config.thresholds, complete=complete)
+    policy = plan.config.thresholds.on_inconclusive
+    if judgement.verdict == "rollback":
+        return _fail(plan, record, view, judgement.reason, now=now, judgement=judgement)
+    if judgement.verdict == "continue":
+        part = (now - record.since) / (duration + DELAY + PERIOD)
+        text = f"{record.percent} %: {judgement.reason}"
+        return Wait(WATCH_POLL, text, _done(plan, record, part), judgement)
+    if judgement.verdict == "inconclusive" and policy == "rollback":
+        return _fail(plan, record, view, judgement.reason, now=now, judgement=judgement)
+    if judgement.verdict == "inconclusive" and policy == "hold":
+        return writes.close(record, Phase.HELD, judgement.reason, now, judgement)
+    return writes.shift(plan, view, record, record.step + 1, now=now, judgement=judgement)
+
+
+def _rollback(record: Record, view: ServiceView, now: float) -> Action:
+    """Believe in the rollback once it is served."""
+    shares = writes.intended(record)
+    if settled(view, shares):
+        return writes.close(record, Phase.ROLLED_BACK, record.reason, now)
+    if now > record.deadline:
+        return Done("failed", f"{record.reason}; Cloud Run still serves {described(served(view))}")
+    return Wait(SETTLE_POLL, f"waiting for traffic to be back at {record.stable}", 1.0)
+
+
+def _fail(
+    plan: Plan,
+    record: Record,
+    view: ServiceView,
+    reason: str,
+    *,
+    now: float,
+    judgement: Judgement | None = None,
+) -> Action:
+    wait = float(plan.config.rollout.ready_timeout)
+    return writes.back(record, view, reason, now=now, wait=wait, judgement=judgement)
+
+
+def _done(plan: Plan, record: Record, part: float) -> float:
+    """Return how much of the rollout is done: each step weighs alike, and so does the deploy."""
+    return (1 + record.step + min(1.0, part)) / (1 + len(plan.config.rollout.steps))
+
+
+def _who(record: Record | None) -> str:
+    if record is None:
+        return "somebody removed the rollout record"
+    return f"{record.owner} took over: {record.reason or record.phase.value}"

@@ -1,0 +1,100 @@
+"""What a rollout sets out to do, and the names that follow from it; pure."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import hashlib
+import re
+import socket
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airlock.gcp.model import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airlock.config import Service
+
+_DIGEST = re.compile(r"@sha256:([0-9a-f]{64})$")
+_COMMIT = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
+_SHORT = 7
+_SUFFIX = 5
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who runs a rollout.
+
+    Args:
+        rollout: Id: ``RUN-ATTEMPT`` on a runner, a UUID elsewhere.
+        owner: For people: the run's address, or user and machine.
+    """
+
+    rollout: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a rollout sets out to do.
+
+    Args:
+        identity: Who runs it.
+        service: Full resource name of the service.
+        image: Image of the new revision.
+        commit: Its commit; empty if not given.
+        candidate: Short name of the new revision.
+        config: The service's section of ``.github/airlock.yml``.
+    """
+
+    identity: Identity
+    service: str
+    image: str
+    commit: str
+    candidate: str
+    config: Service
+
+
+def identity(environ: Mapping[str, str]) -> Identity:
+    """Return who this process is: the run and attempt it is part of, or a new local identity."""
+    run = environ.get("GITHUB_RUN_ID", "")
+    if not run:
+        return Identity(str(uuid.uuid4()), f"{getpass.getuser()}@{socket.gethostname()}")
+    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    attempt = environ.get("GITHUB_RUN_ATTEMPT", "") or "1"
+    return Identity(f"{run}-{attempt}", f"{server}/{repository}/actions/runs/{run}")
+
+
+def plan(who: Identity, key: str, service: Service, image: str, commit: str = "") -> Plan:
+    """Return the plan to release `image` to the service that stands under `key`."""
+    name = service.name or key
+    return Plan(
+        identity=who,
+        service=resource(service.project, service.region, name),
+        image=image,
+        commit=commit,
+        candidate=revision_name(name, image, commit, who.rollout),
+        config=service,
+    )
+
+
+def revision_name(service: str, image: str, commit: str, rollout: str) -> str:
+    """Return ``SERVICE-CONTENT-ROLLOUT``, the same for the same rollout of the same content.
+
+    Cloud Run wants at most 63 characters that begin with the service's name, which itself may have
+    49. The content is the short commit, or the start of the image's digest, or of a hash of its
+    reference; the rollout is hashed, so that every run makes a revision of its own.
+    """
+    digest = _DIGEST.search(image)
+    if _COMMIT.fullmatch(commit):
+        content = commit.lower()
+    elif digest:
+        content = digest[1]
+    else:
+        content = hashlib.sha256(image.encode()).hexdigest()
+    suffix = base64.b32encode(hashlib.sha256(rollout.encode()).digest()).decode().lower()
+    return f"{service}-{content[:_SHORT]}-{suffix[:_SUFFIX]}"

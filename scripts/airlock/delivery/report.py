@@ -1,0 +1,131 @@
+"""Job summaries in Markdown: the verdict first, then what it rests on; pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airlock.delivery.journal import StepLog
+    from airlock.delivery.rollback import RollbackPlan
+    from airlock.delivery.rollout import Outcome
+    from airlock.delivery.settle import Settled
+    from airlock.delivery.smoke import SmokeResult
+
+_HEADLINES = {
+    "promoted": "✅ {service}: promoted",
+    "rolled-back": "⏪ {service}: rolled back",
+    "failed": "❌ {service}: failed",
+    "held": "⏸️ {service}: held",
+    "superseded": "⚠️ {service}: superseded",
+}
+_DOUBTFUL = "⚠️ {service}: promoted with a warning"
+_MINUTE = 60.0
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~!])")
+_SHOWN = 20
+
+
+def rollout_page(outcome: Outcome) -> str:
+    """Return the page of a rollout."""
+    service = outcome.plan.service.rpartition("/")[2]
+    candidate = outcome.plan.candidate
+    headline = _DOUBTFUL if outcome.doubtful else _HEADLINES[outcome.result]
+    lines = [
+        f"## {headline.format(service=service)}",
+        "",
+        f"{_escaped(_sentence(outcome.reason))}",
+        "",
+        f"| | |\n|---|---|\n| candidate | `{candidate}` |",
+        f"| stable | {f'`{outcome.stable}`' if outcome.stable else 'none: first release'} |",
+        f"| image | `{_code(outcome.plan.image)}` |",
+    ]
+    if outcome.url:
+        lines.append(f"| service | {outcome.url} |")
+    lines += ["", *_steps(outcome)]
+    if outcome.smoke and not outcome.smoke.passed:
+        lines += ["", *_failures(outcome.smoke)]
+    return "\n".join(lines) + "\n"
+
+
+def smoke_page(service: str, url: str, result: SmokeResult) -> str:
+    """Return the page of a smoke test on its own."""
+    mark, word = ("✅", "passed") if result.passed else ("❌", "failed")
+    lines = [
+        f"## {mark} {service}: smoke tests {word}",
+        "",
+        f"{smoke_cell(result)}, against {url}",
+    ]
+    if not result.passed:
+        lines += ["", *_failures(result)]
+    return "\n".join(lines) + "\n"
+
+
+def rollback_page(plan: RollbackPlan, *, dry_run: bool) -> str:
+    """Return the page of a rollback by hand."""
+    word = "would go back" if dry_run else "went back"
+    mark = "🔎" if dry_run else "⏪"
+    lines = [
+        f"## {mark} {plan.service.rpartition('/')[2]}: traffic {word} to `{plan.target}`",
+        "",
+        _escaped(_sentence(plan.reason)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def settled_page(settled: Settled) -> str:
+    """Return the page of a settle that had something to do."""
+    lines = [
+        f"## 🧹 {settled.service.rpartition('/')[2]}: traffic put right",
+        "",
+        _escaped(_sentence(settled.text)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def smoke_cell(result: SmokeResult) -> str:
+    """Return how the smoke tests went, in a few words."""
+    failed = len(result.failures)
+    if result.passed:
+        return f"{result.tests} passed"
+    return f"{failed} of {result.tests} failed" if failed else _escaped(result.reason)
+
+
+def _steps(outcome: Outcome) -> list[str]:
+    rows = [
+        "| traffic | watched | candidate | errors | stable | errors | verdict |",
+        "|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    if outcome.smoke:
+        rows.append(f"| 0 % | | | | | | smoke tests: {smoke_cell(outcome.smoke)} |")
+    rows += [_row(step) for step in outcome.steps]
+    if outcome.result == "promoted":
+        rows.append("| 100 % | | | | | | promoted |")
+    return rows if len(rows) > 2 else []  # noqa: PLR2004 - more than its head
+
+
+def _row(step: StepLog) -> str:
+    return (
+        f"| {step.percent} % | {step.watched / _MINUTE:.1f} min "
+        f"| {step.requests:,} | {step.errors:,} "
+        f"| {step.stable_requests:,} | {step.stable_errors:,} | {step.verdict} |"
+    )
+
+
+def _failures(result: SmokeResult) -> list[str]:
+    shown = [f"- {_escaped(failure)}" for failure in result.failures[:_SHOWN]]
+    rest = len(result.failures) - _SHOWN
+    return [*shown, *([f"- and {rest} more"] if rest > 0 else [])]
+
+
+def _sentence(text: str) -> str:
+    first = text[:1].upper() + text[1:]
+    return first if first.endswith((".", "?", "!")) else f"{first}."
+
+
+def _escaped(text: str) -> str:
+    """Return `text` with nothing in it that Markdown would act on; it may quote a test's output."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    return text.replace("`", "'").replace("|", "/")

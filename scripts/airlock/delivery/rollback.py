@@ -1,0 +1,144 @@
+"""Going back by hand: first what it will do, then doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airlock.delivery import writes
+from airlock.delivery.apply import apply_and_watch
+from airlock.delivery.record import Phase, Record, read
+from airlock.delivery.traffic import WHOLE, described, desired, served
+from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airlock.clock import Clock
+    from airlock.delivery.model import Write
+    from airlock.delivery.plan import Identity
+    from airlock.delivery.ports import Cloud
+    from airlock.gcp.model import RevisionView, ServiceView
+
+
+@dataclass(frozen=True)
+class RollbackPlan:
+    """What a rollback will do.
+
+    Args:
+        service: Full resource name.
+        target: Short name of the revision that will serve everything.
+        leaving: Short name of the revision that is left.
+        reason: What it will do and why there, in plain words.
+        needed: Whether anything has to be done.
+    """
+
+    service: str
+    target: str
+    leaving: str
+    reason: str
+    needed: bool
+
+
+def plan_rollback(
+    view: ServiceView, revisions: Sequence[RevisionView], to: str = ""
+) -> RollbackPlan:
+    """Return what a rollback of the service will do; pure.
+
+    Without `to` the target is, in this order: the stable revision of a rollout under way; the
+    stable revision that the last promotion started from, or the promoted one if something else was
+    deployed over it; the newest ready revision that is older than the one that serves.
+
+    Args:
+        view: The service.
+        revisions: Its revisions, newest first.
+        to: Short name of a revision to go to; empty to choose.
+
+    Raises:
+        AirlockError: There is no such revision, it is not ready, or none to choose.
+    """
+    shares = served(view)
+    record = read(view)
+    target, why = (to, "it was named") if to else _choice(view, shares, record, revisions)
+    known = {revision.name: revision for revision in revisions}
+    if target not in known:
+        ready = [revision.name for revision in revisions if revision.state == "ready"]
+        listed = ", ".join(ready[:5]) or "none"
+        raise AirlockError(
+            f"no revision {target!r}", where=view.name, fix=f"Ready ones, newest first: {listed}"
+        )
+    if known[target].state != "ready":
+        raise AirlockError(
+            f"revision {target} is not ready ({known[target].reason or known[target].state})",
+            where=view.name,
+            fix="Name another with --to",
+        )
+    bad = next((name for name in _by_share(shares) if name != target), "")
+    whole = {target: WHOLE}
+    needed = not shares == whole == desired(view) or bool(record and record.open)
+    now = described(shares)
+    reason = (
+        f"{target} serves everything already"
+        if not needed
+        else f"all traffic goes to {target}, because {why}; now: {now}"
+    )
+    return RollbackPlan(view.name, target, bad or target, reason, needed)
+
+
+def carry_out(
+    cloud: Cloud,
+    plan: RollbackPlan,
+    who: Identity,
+    *,
+    clock: Clock,
+    timeout: float,
+    notify: Callable[[str], None],
+) -> None:
+    """Do what `plan` says, and return once the target serves everything.
+
+    A rollout under way is ended: its process sees that the record is no longer its own.
+
+    Raises:
+        AirlockError: It did not take effect within `timeout` seconds.
+    """
+
+    def write(view: ServiceView) -> Write:
+        return writes.manual(
+            who,
+            view,
+            read(view),
+            target=plan.target,
+            bad=plan.leaving,
+            now=clock.now(),
+            wait=timeout,
+        )
+
+    apply_and_watch(cloud, plan.service, write, clock=clock, timeout=timeout, notify=notify)
+
+
+def _choice(
+    view: ServiceView,
+    shares: dict[str, int],
+    record: Record | None,
+    revisions: Sequence[RevisionView],
+) -> tuple[str, str]:
+    if record and record.open and record.stable:
+        return record.stable, f"the rollout of {record.candidate} started from it"
+    if record and record.phase is Phase.PROMOTED:
+        if shares == {record.candidate: WHOLE} and record.stable:
+            return record.stable, f"{record.candidate} replaced it"
+        if record.candidate not in shares:
+            return record.candidate, "it was the last one promoted"
+    serving = _by_share(shares)
+    names = [revision.name for revision in revisions]
+    newest = min((names.index(name) for name in serving if name in names), default=-1)
+    for revision in revisions[newest + 1 :]:
+        if revision.state == "ready" and revision.name not in shares:
+            return revision.name, "it is the newest ready one before"
+    raise AirlockError(
+        "there is no earlier revision that is ready", where=view.name, fix="Name one with --to"
+    )
+
+
+def _by_share(shares: dict[str, int]) -> list[str]:
+    return sorted(shares, key=lambda name: -shares[name])

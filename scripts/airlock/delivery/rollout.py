@@ -1,0 +1,322 @@
+"""The driver of a rollout: observe, decide, act, until it is done.
+
+All judgement is in `machine`; here are the effects, and the net under them. Whatever goes wrong
+after the first write, traffic goes back to the recorded stable revision.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airlock.delivery import machine, writes
+from airlock.delivery.cancel import Cancelled
+from airlock.delivery.journal import Journal, StepLog
+from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
+from airlock.delivery.record import Phase, annotated, read
+from airlock.errors import AirlockError
+from airlock.gcp.cloud_run import LostUpdateError
+from airlock.gcp.model import Change
+from airlock.gcp.monitoring import horizon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airlock.clock import Clock
+    from airlock.delivery.model import Action
+    from airlock.delivery.plan import Plan
+    from airlock.delivery.ports import Cloud, Prober
+    from airlock.delivery.record import Record
+    from airlock.delivery.signals import Signals
+    from airlock.delivery.smoke import SmokeResult
+
+_CONFLICTS = 8
+"""Lost updates in a row before giving up; each is followed by a fresh look and decision."""
+
+_CONFLICT_PAUSE = 2.0
+
+_CHECK_BUDGET = 10.0
+"""Seconds for the first call: an endpoint that is wrong should not take long to say so."""
+
+# SIGTERM comes 7.5 s after SIGINT, and the end 2.5 s after that: two reads and two writes must fit.
+_ESCAPE_READ = 1.0
+_ESCAPE_WRITE = 2.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a rollout stands.
+
+    Args:
+        fraction: How much of it is done, 0 to 1.
+        text: What it is doing, with the numbers so far.
+    """
+
+    fraction: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a rollout ended.
+
+    Args:
+        result: How it ended.
+        reason: Why, in plain words.
+        plan: What it set out to do.
+        stable: Revision it started from; empty for a first release.
+        url: The service's URL; empty if it has none.
+        steps: What was watched, in order.
+        smoke: How the smoke tests went; None if they were not reached.
+    """
+
+    result: Result
+    reason: str
+    plan: Plan
+    stable: str
+    url: str
+    steps: tuple[StepLog, ...]
+    smoke: SmokeResult | None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it was promoted although some step saw too few requests to tell."""
+        unsure = any(step.verdict == "inconclusive" for step in self.steps)
+        return self.result == "promoted" and unsure
+
+
+class Rollout:
+    """One rollout of one service.
+
+    Args:
+        plan: What it sets out to do.
+        cloud: Cloud Run.
+        signals: Where requests are counted.
+        probe: Asks the candidate.
+        clock: Time.
+        notify: Called with each change of progress.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        cloud: Cloud,
+        signals: Signals,
+        probe: Prober,
+        *,
+        clock: Clock,
+        notify: Callable[[Progress], None],
+    ) -> None:
+        self._plan = plan
+        self._cloud = cloud
+        self._signals = signals
+        self._probe = probe
+        self._clock = clock
+        self._notify = notify
+        self._journal = Journal(plan.config.rollout.steps)
+        self._seen = Observation(None, started=clock.now())
+        self._attempted = False
+
+    def run(self) -> Outcome:
+        """Carry the rollout out and return how it ended.
+
+        Raises:
+            AirlockError: It could not begin, and nothing was changed.
+        """
+        try:
+            self._check()
+            return self._until_done()
+        except Cancelled as signal:
+            return self._cancelled(str(signal))
+        except Exception as error:
+            if not self._attempted:
+                raise
+            return self._after_failure(error)
+
+    def _check(self) -> None:
+        """Ask everything once that the rollout will need, before anything is changed."""
+        self._notify(Progress(0.0, "checking access"))
+        view = self._cloud.read(self._plan.service, budget=_CHECK_BUDGET)
+        self._signals.check(self._clock.now())
+        if view is not None:
+            self._probe.check(view.uri)
+
+    def _until_done(self) -> Outcome:
+        conflicts = 0
+        while True:
+            self._observe()
+            action = machine.decide(self._plan, self._seen, self._clock.now())
+            self._journal.note(action, self._seen, self._clock.now())
+            if isinstance(action, Done):
+                return self._outcome(action.result, action.reason)
+            try:
+                self._act(action)
+                conflicts = 0 if isinstance(action, Write) else conflicts
+            except LostUpdateError:
+                conflicts += 1
+                if conflicts > _CONFLICTS:
+                    raise AirlockError(
+                        "the service keeps changing, or the revision's name is taken",
+                        where=self._plan.service,
+                        fix="See who else deploys it, then run the job again",
+                    ) from None
+                self._clock.sleep(random.random() * _CONFLICT_PAUSE)  # noqa: S311 - jitter
+
+    def _observe(self) -> None:
+        before = self._seen
+        view = self._cloud.read(self._plan.service)
+        names = machine.wanted(self._plan, view, before.held)
+        found = {name: self._cloud.revision(self._plan.service, name) for name in names}
+        now = self._clock.now()
+        record = read(view) if view else None
+        watching = before.held is not None and record and record.phase is Phase.STEP
+        looks = (
+            self._signals.looks(record.began, now, record.stable, record.candidate)
+            if watching and record
+            else before.looks
+        )
+        self._seen = replace(
+            before,
+            view=view,
+            revisions={name: revision for name, revision in found.items() if revision},
+            looks=looks,
+            horizon=horizon(now),
+        )
+
+    def _act(self, action: Action) -> None:
+        view = self._seen.view
+        audience = view.uri if view else ""
+        if isinstance(action, Write):
+            self._write(action)
+        elif isinstance(action, Wait):
+            self._notify(Progress(action.fraction, action.text))
+            self._clock.sleep(action.seconds)
+        elif isinstance(action, Warm):
+            self._notify(Progress(0.0, f"warming up {self._plan.candidate}"))
+            self._seen = replace(self._seen, warm=self._probe.warm(action.url, audience))
+        elif isinstance(action, Smoke):
+            self._notify(Progress(0.0, f"testing {self._plan.candidate} at {action.url}"))
+            self._seen = replace(self._seen, smoke=self._probe.smoke(action.url, audience))
+
+    def _write(self, write: Write) -> None:
+        view = self._seen.view
+        change = Change(annotated(view, write.record), write.traffic, write.revision)
+        self._attempted = True
+        if view is None or write.create:
+            self._cloud.create(self._plan.service, change)
+            interleaved = False
+        else:
+            generation = self._cloud.update(view, change)
+            # Whether a write of annotations alone counts as a generation is not documented.
+            interleaved = generation > view.generation + 1
+        self._seen = replace(self._seen, held=write.record.epoch, interleaved=interleaved)
+        self._notify(Progress(self._journal.fraction, _said(write.record)))
+
+    def _after_failure(self, error: Exception) -> Outcome:
+        """Go back to stable, see it served, and say why; never let the reason get lost."""
+        reason = _text(error)
+        try:
+            record = self._retreat(reason.rstrip("."), read_budget=30.0, write_budget=30.0)
+            if record is not None:
+                return self._until_done()
+        except Cancelled as signal:
+            return self._cancelled(str(signal))
+        except Exception as second:  # noqa: BLE001 - whatever it is, the first reason is told
+            return self._outcome("failed", f"{reason} Then the way back failed: {_text(second)}")
+        if self._seen.held is None:
+            # Not one of our writes arrived, so that nothing was changed.
+            raise error
+        return self._outcome("superseded", f"{reason} Somebody else has taken over")
+
+    def _cancelled(self, signal: str) -> Outcome:
+        """Go back to stable with one write, within the seconds that a cancelled job has."""
+        reason = f"cancelled ({signal})"
+        if not self._attempted:
+            return self._outcome("failed", f"{reason} before anything was changed")
+        if self._plan.config.rollout.on_cancel == "hold":
+            return self._outcome("held", f"{reason}; traffic stays as it is (on-cancel: hold)")
+        try:
+            record = self._retreat(
+                reason, read_budget=_ESCAPE_READ, write_budget=_ESCAPE_WRITE, wait=0.0
+            )
+        except AirlockError as error:
+            return self._outcome("failed", f"{reason}, and the way back failed: {error}")
+        if record is None:
+            return self._outcome("failed", f"{reason}; this rollout holds no traffic")
+        if not record.open:
+            return self._outcome(machine.RESULTS[record.phase], record.reason)
+        return self._outcome("rolled-back", f"{reason}; traffic is sent back to {record.stable}")
+
+    def _retreat(
+        self, reason: str, *, read_budget: float, write_budget: float, wait: float | None = None
+    ) -> Record | None:
+        """Write the way back and look whether it stands; twice, if a write was under way.
+
+        Returns:
+            The record as it is then, or None where the service shows none of ours.
+
+        Raises:
+            AirlockError: It could not be written.
+        """
+        limit = float(self._plan.config.rollout.ready_timeout) if wait is None else wait
+        written: Record | None = None
+        for _ in range(2):
+            try:
+                view = self._cloud.read(self._plan.service, budget=read_budget)
+            except AirlockError:
+                if wait is None or self._seen.view is None:
+                    raise
+                view = self._seen.view
+            record = read(view) if view else None
+            if view is None or record is None:
+                return None
+            held = self._seen.held or record.epoch
+            if (record.rollout, record.epoch) != (self._plan.identity.rollout, held):
+                return None
+            if not record.open:
+                # Before our first write it is an earlier rollout of the same run.
+                return record if self._seen.held is not None else None
+            if record.phase is Phase.ROLLBACK:
+                return record
+            now = self._clock.now()
+            write = writes.back(record, view, reason, now=now, wait=limit)
+            self._seen = replace(self._seen, view=view, held=record.epoch)
+            try:
+                change = Change(annotated(view, write.record), write.traffic)
+                self._cloud.update(view, change, budget=write_budget)
+                written = write.record
+            except LostUpdateError:
+                continue
+        if written is None:
+            raise AirlockError("the service keeps changing", where=self._plan.service)
+        return written
+
+    def _outcome(self, result: Result, reason: str) -> Outcome:
+        view = self._seen.view
+        record = read(view) if view else None
+        ours = record and record.rollout == self._plan.identity.rollout
+        return Outcome(
+            result=result,
+            reason=reason,
+            plan=self._plan,
+            stable=record.stable if record and ours else "",
+            url=view.uri if view else "",
+            steps=self._journal.steps,
+            smoke=self._seen.smoke,
+        )
+
+
+def _text(error: Exception) -> str:
+    """Return an error for people; a crash gives its type alone, since its text was not checked."""
+    return str(error) if isinstance(error, AirlockError) else f"Internal {type(error).__name__}."
+
+
+def _said(record: Record) -> str:
+    if record.phase is Phase.DEPLOY:
+        return f"{record.percent} %: {record.candidate} is being made"
+    if record.phase in {Phase.STEP, Phase.PROMOTE}:
+        return f"{record.percent} %: traffic is shifting to {record.candidate}"
+    if record.phase is Phase.ROLLBACK:
+        return f"back to {record.stable}: {record.reason}"
+    return f"{record.phase.value}: {record.reason}" if record.reason else record.phase.value

@@ -1,0 +1,104 @@
+"""Putting right what a killed job left; for jobs that run always, and safe to run twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from airlock.delivery import writes
+from airlock.delivery.apply import apply_and_watch
+from airlock.delivery.record import Phase, Record, read, run_of
+from airlock.delivery.traffic import described, served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airlock.clock import Clock
+    from airlock.delivery.model import Write
+    from airlock.delivery.ports import Cloud
+    from airlock.gcp.model import ServiceView
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What settling did.
+
+    Args:
+        service: Full resource name.
+        changed: Whether there was anything to do.
+        text: What was done, or why nothing was.
+    """
+
+    service: str
+    changed: bool
+    text: str
+
+
+def may_settle(record: Record | None, rollout: str, now: float) -> tuple[bool, str]:
+    """Tell whether a job of rollout `rollout` puts this record right, and why; pure.
+
+    Its own run's rollout: at once, since the job that made it is over. Anybody else's only when the
+    lease has run out: a live rollout is never touched.
+    """
+    if record is None:
+        return False, "the service has no rollout record"
+    if not record.open:
+        return False, f"the rollout is over: {record.phase.value}"
+    if run_of(record.rollout) == run_of(rollout):
+        return True, f"this run's rollout of {record.candidate} was left open"
+    if record.lease <= now:
+        return True, f"the rollout of {record.candidate} by {record.owner} was left open"
+    return False, f"a rollout by {record.owner} is under way"
+
+
+def settle(
+    cloud: Cloud,
+    service: str,
+    rollout: str,
+    *,
+    clock: Clock,
+    timeout: float,
+    notify: Callable[[str], None],
+) -> Settled:
+    """Send traffic back to stable where the rollout was left open; else do nothing.
+
+    Args:
+        cloud: Cloud Run.
+        service: Full resource name.
+        rollout: Id of the rollout that is settled.
+        clock: Time.
+        timeout: Longest wait in seconds for it to take effect.
+        notify: Called with what is waited for.
+
+    Raises:
+        AirlockError: Unreachable, or it did not take effect in time.
+    """
+    view = cloud.read(service)
+    if view is None:
+        return Settled(service, False, "the service does not exist")
+    allowed, why = may_settle(read(view), rollout, clock.now())
+    if not allowed:
+        return Settled(service, False, why)
+
+    def write(current: ServiceView) -> Write | None:
+        record = read(current)
+        if record is None or not may_settle(record, rollout, clock.now())[0]:
+            return None
+        # The next epoch fences off a process that outlived its job.
+        fenced = replace(record, epoch=record.epoch + 1)
+        under_way = record.phase is Phase.ROLLBACK
+        reason = (
+            record.reason
+            if under_way
+            else f"the job ended before the rollout, at {record.percent} %"
+        )
+        return writes.back(fenced, current, reason, now=clock.now(), wait=timeout)
+
+    before = described(served(view))
+    done = apply_and_watch(cloud, service, write, clock=clock, timeout=timeout, notify=notify)
+    if done is None:
+        return Settled(service, False, "somebody else has just put it right")
+    where = f"all traffic is at {done.stable}" if done.stable else "traffic stays where it is"
+    return Settled(service, True, f"{why}; it served {before}, now {where}")

@@ -1,0 +1,99 @@
+"""Whether a rollout may start, and its first write; pure.
+
+Fails closed: a service whose state has no single reading is left exactly as it is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airlock.delivery import writes
+from airlock.delivery.model import Done, Observation, Wait
+from airlock.delivery.record import Record, read, run_of
+from airlock.delivery.traffic import described, desired, served
+from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from airlock.delivery.model import Action
+    from airlock.delivery.plan import Plan
+    from airlock.gcp.model import ServiceView
+
+POLL = 2.0
+
+
+def begin(plan: Plan, seen: Observation, now: float) -> Action:
+    """Return the first action of a process that has not written yet.
+
+    Raises:
+        AirlockError: Another rollout is alive, traffic is split by somebody else, or Cloud Run is
+            busy for too long.
+    """
+    view = seen.view
+    if view is None:
+        return writes.deploy(plan, None, "", 1, now)
+    record = read(view)
+    if record and record.open:
+        if (record.rollout, record.candidate) == (plan.identity.rollout, plan.candidate):
+            return writes.adopt(plan, record, now)
+        _refuse_if_alive(record, plan, now)
+    if view.busy:
+        if now > seen.started + plan.config.rollout.ready_timeout:
+            raise AirlockError(
+                "Cloud Run is still busy with an earlier change",
+                where=plan.service,
+                fix="Look at the service's conditions, then retry",
+            )
+        return Wait(POLL, "waiting for Cloud Run to finish an earlier change")
+    epoch = record.epoch + 1 if record else 1
+    if record and record.open and _ready(seen, record.stable):
+        return writes.reconcile(plan, view, record.stable, epoch, now)
+    return _from_served(plan, seen, view, epoch, now)
+
+
+def _from_served(
+    plan: Plan, seen: Observation, view: ServiceView, epoch: int, now: float
+) -> Action:
+    """Return the first action where nothing but the served traffic says what is stable."""
+    shares = served(view)
+    if not shares:
+        return writes.deploy(plan, view, "", epoch, now)
+    if len(shares) > 1:
+        raise _ambiguous(plan, f"traffic is split: {described(shares)}", shares)
+    stable = next(iter(shares))
+    if stable == plan.candidate:
+        return Done("promoted", "this revision serves all traffic already")
+    if shares == desired(view):
+        return writes.deploy(plan, view, stable, epoch, now)
+    if not _ready(seen, stable):
+        meant = described(desired(view))
+        raise _ambiguous(
+            plan, f"traffic is meant to be {meant}, but {stable} serves and is not ready", shares
+        )
+    return writes.reconcile(plan, view, stable, epoch, now)
+
+
+def _refuse_if_alive(record: Record, plan: Plan, now: float) -> None:
+    """Raise where another run's rollout is under way; an earlier attempt of our run is dead."""
+    if record.run == run_of(plan.identity.rollout) or record.lease <= now:
+        return
+    until = datetime.fromtimestamp(record.lease, UTC).strftime("%H:%M UTC")
+    raise AirlockError(
+        f"a rollout of {record.candidate} is under way, by {record.owner}",
+        where=plan.service,
+        fix=f"Wait for it, or run 'airlock rollback' to end it; its lease runs until {until}",
+    )
+
+
+def _ready(seen: Observation, revision: str) -> bool:
+    found = seen.revisions.get(revision)
+    return found is not None and found.state == "ready"
+
+
+def _ambiguous(plan: Plan, what: str, shares: dict[str, int]) -> AirlockError:
+    example = max(shares, key=lambda revision: shares[revision])
+    return AirlockError(
+        what,
+        where=plan.service,
+        fix=f"Decide which revision is good: airlock rollback --to {example}, for example",
+    )

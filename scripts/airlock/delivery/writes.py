@@ -1,0 +1,195 @@
+"""Every write a rollout can make: intent and traffic together, in one masked request; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from airlock.delivery.model import Write
+from airlock.delivery.record import Phase, Record
+from airlock.delivery.traffic import WHOLE, halves, targets, user_tags
+from airlock.gcp.model import NewRevision
+from airlock.gcp.monitoring import DELAY, PERIOD
+
+if TYPE_CHECKING:
+    from airlock.config import Service
+    from airlock.delivery.judge import Judgement
+    from airlock.delivery.plan import Identity, Plan
+    from airlock.gcp.model import ServiceView
+
+GRACE = 300.0
+"""Seconds that a lease outlasts the longest time its phase can take: retries, a slow runner."""
+
+
+def intended(record: Record) -> dict[str, int]:
+    """Return the shares that `record` says were written."""
+    if record.percent < WHOLE and not record.stable:
+        return {record.candidate: WHOLE}
+    return halves(record.stable, record.candidate, record.percent)
+
+
+def lease(config: Service, phase: Phase, now: float) -> float:
+    """Return until when a process that enters `phase` now may be silent and alive."""
+    longest = float(config.rollout.ready_timeout)
+    if phase is Phase.DEPLOY:
+        longest += config.smoke.timeout
+    elif phase is Phase.STEP:
+        longest += config.rollout.step_duration + DELAY + 2 * PERIOD
+    return now + longest + GRACE
+
+
+def reconcile(plan: Plan, view: ServiceView, stable: str, epoch: int, now: float) -> Write:
+    """Make what is desired what `stable` already serves, and take the lease."""
+    record = _first(plan, Phase.RECONCILE, stable, epoch, now)
+    return Write(record, targets({stable: WHOLE}, user_tags(view)))
+
+
+def adopt(plan: Plan, record: Record, now: float) -> Write:
+    """Take over our own rollout from a process that died; fences that process off."""
+    renewed = lease(plan.config, record.phase, now)
+    return Write(replace(record, epoch=record.epoch + 1, lease=renewed))
+
+
+def deploy(plan: Plan, view: ServiceView | None, stable: str, epoch: int, now: float) -> Write:
+    """Make the candidate: at 0 % under our tag, or at 100 % where no revision serves yet."""
+    record = _first(plan, Phase.DEPLOY, stable, epoch, now)
+    record = replace(record, percent=0 if stable else WHOLE)
+    tags = user_tags(view) if view else ()
+    labels = {"commit-sha": plan.commit.lower()} if plan.commit else {}
+    return Write(
+        record,
+        targets(intended(record), tags, candidate=plan.candidate),
+        NewRevision(plan.candidate, plan.image, labels),
+        create=view is None,
+    )
+
+
+def shift(
+    plan: Plan,
+    view: ServiceView,
+    record: Record,
+    step: int,
+    *,
+    now: float,
+    judgement: Judgement | None = None,
+) -> Write:
+    """Give the candidate the share of step `step`; the last one is the promotion."""
+    percent = plan.config.rollout.steps[step]
+    phase = Phase.PROMOTE if percent == WHOLE else Phase.STEP
+    changed = replace(
+        record,
+        phase=phase,
+        step=step,
+        percent=percent,
+        began=record.began or now,
+        since=now,
+        deadline=now + plan.config.rollout.ready_timeout,
+        lease=lease(plan.config, phase, now),
+        reason=judgement.reason if judgement else record.reason,
+    )
+    traffic = targets(intended(changed), user_tags(view), candidate=record.candidate)
+    return Write(changed, traffic, judgement=judgement)
+
+
+def back(
+    record: Record,
+    view: ServiceView,
+    reason: str,
+    *,
+    now: float,
+    wait: float,
+    judgement: Judgement | None = None,
+) -> Write:
+    """Send everything back to the recorded stable revision, and drop our tag with it.
+
+    The tag goes in the same request: one on a revision that never became ready keeps Cloud Run from
+    applying the rest. Without a stable revision the traffic stays, and the record is closed.
+
+    Args:
+        record: The rollout's record.
+        view: The service.
+        reason: Why, in plain words.
+        now: The time.
+        wait: Seconds for which the writer will watch it take effect; 0 lets anyone take over.
+        judgement: What the decision rests on.
+    """
+    if not record.stable:
+        return close(record, Phase.FAILED, f"{reason}; there is no earlier revision", now)
+    changed = replace(
+        record,
+        phase=Phase.ROLLBACK,
+        percent=0,
+        since=now,
+        deadline=now + wait,
+        lease=now + wait + (GRACE if wait else 0.0),
+        reason=reason,
+    )
+    traffic = targets({record.stable: WHOLE}, user_tags(view))
+    return Write(changed, traffic, judgement=judgement)
+
+
+def finish(record: Record, view: ServiceView, now: float) -> Write:
+    """Close a promoted rollout and take our tag off."""
+    reason = record.reason or "smoke tests passed; there was nothing to compare with"
+    changed = replace(record, phase=Phase.PROMOTED, reason=reason, since=now, lease=now)
+    return Write(changed, targets({record.candidate: WHOLE}, user_tags(view)))
+
+
+def close(
+    record: Record, phase: Phase, reason: str, now: float, judgement: Judgement | None = None
+) -> Write:
+    """End the rollout in `phase` and leave the traffic as it is."""
+    closed = replace(record, phase=phase, reason=reason, since=now, lease=now)
+    return Write(closed, judgement=judgement)
+
+
+def manual(
+    who: Identity,
+    view: ServiceView,
+    last: Record | None,
+    *,
+    target: str,
+    bad: str,
+    now: float,
+    wait: float,
+) -> Write:
+    """Send everything to `target` because somebody asked for it; ends a rollout under way.
+
+    Args:
+        who: Who asked.
+        view: The service.
+        last: The service's record, if it has one.
+        target: Short name of the revision to go to.
+        bad: Short name of the revision to leave.
+        now: The time.
+        wait: Seconds for which the writer will watch it take effect.
+    """
+    record = Record(
+        rollout=who.rollout,
+        owner=who.owner,
+        epoch=last.epoch + 1 if last else 1,
+        lease=now,
+        stable=target,
+        candidate=bad,
+        phase=Phase.ROLLBACK,
+        since=now,
+        deadline=now,
+    )
+    return back(record, view, f"rolled back by hand from {bad or 'nothing'}", now=now, wait=wait)
+
+
+def _first(plan: Plan, phase: Phase, stable: str, epoch: int, now: float) -> Record:
+    return Record(
+        rollout=plan.identity.rollout,
+        owner=plan.identity.owner,
+        epoch=epoch,
+        lease=lease(plan.config, phase, now),
+        stable=stable,
+        candidate=plan.candidate,
+        image=plan.image,
+        commit=plan.commit,
+        phase=phase,
+        since=now,
+        deadline=now + plan.config.rollout.ready_timeout,
+    )

@@ -1,0 +1,1 @@
+"""What services import: standard library only, and nothing else of Airlock."""

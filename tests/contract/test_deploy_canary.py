@@ -1,0 +1,244 @@
+"""``deploy-canary`` against the Cloud Run stand-in, with live traffic."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airlock.delivery.record import Phase
+from airlock.errors import AirlockError
+from airlock.gcp import cloud_run
+from airlock.gcp.model import Change, Target
+from airlock.sandbox.cloud_run import Behaviour, Fault
+from contract.release import Lab, lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONG = "      steps: [50, 100]\n      step-duration: 4h"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("lab")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _healthy(shop: Lab) -> Iterator[None]:
+    yield
+    shop.stack.cloud_run.faults.clear()
+    shop.stack.cloud_run.behaviour = Behaviour()
+
+
+def released(shop: Lab, service: str) -> str:
+    """Release a first good version and return its revision."""
+    outcome = shop.release(service, shop.image("good"))
+    assert outcome.result == "promoted", outcome.reason
+    return outcome.plan.candidate
+
+
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
+def test_a_good_version_is_promoted_and_tags_are_kept(shop: Lab, transport: str) -> None:
+    service = f"happy-{transport}"
+    first = released(shop, service)
+    cloud = cloud_run.connect(shop.stack.environ)
+    view = shop.view(service)
+    tagged = (Target(first, 100), Target(first, 0, "blue"))
+    cloud.update(view, Change(view.annotations, tagged))
+    endpoint = getattr(shop.stack.cloud_run, f"{transport}_endpoint")
+    with shop.load(service):
+        outcome = shop.release(
+            service,
+            shop.image("better"),
+            run="2-1",
+            environ={"AIRLOCK_CLOUD_RUN_ENDPOINT": endpoint},
+        )
+    new = outcome.plan.candidate
+    assert (outcome.result, outcome.stable) == ("promoted", first)
+    assert shop.served(service) == {new: 100}
+    assert [(t.revision, t.percent, t.tag) for t in shop.view(service).traffic] == [
+        (new, 100, ""),
+        (first, 0, "blue"),
+    ]
+    assert shop.percents(service, new) == [0, 0, 0, 0, 50, 100, 100]
+    assert outcome.steps[0].requests > 0
+    assert outcome.steps[0].errors == 0
+    for write in shop.stack.cloud_run.writes(service)[3:]:
+        assert all(target.revision for target in write.after)
+        assert "traffic" in write.mask
+        assert "annotations" in write.mask
+    assert [("template" in write.mask) for write in shop.stack.cloud_run.writes(service)[3:]] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_version_that_fails_five_percent_is_rolled_back(shop: Lab) -> None:
+    first = released(shop, "failing")
+    long = shop.configure("failing", rollout=LONG)
+    with shop.load("failing"):
+        outcome = shop.release("failing", shop.image("bad", every=20), config=long, run="2-1")
+    assert outcome.result == "rolled-back"
+    assert outcome.reason.startswith("candidate failed ")
+    assert outcome.steps[-1].errors >= 3
+    assert outcome.steps[-1].stable_errors == 0
+    assert shop.served("failing") == {first: 100}
+    assert shop.record("failing").phase is Phase.ROLLED_BACK
+
+
+def test_a_failed_smoke_test_keeps_the_candidate_from_traffic(shop: Lab) -> None:
+    first = released(shop, "smoky")
+    outcome = shop.release("smoky", shop.image("unready", broken=("/ready",)), run="2-1")
+    assert (outcome.result, outcome.reason) == (
+        "rolled-back",
+        "smoke tests failed: /ready answers 500",
+    )
+    assert not any(shop.percents("smoky", outcome.plan.candidate))
+    assert [t.tag for t in shop.view("smoky").traffic] == [""]
+    assert shop.served("smoky") == {first: 100}
+
+
+def test_a_revision_that_crashes_leaves_the_service_deployable(shop: Lab) -> None:
+    first = released(shop, "crashing")
+    outcome = shop.release("crashing", shop.crashing("crash"), run="2-1")
+    assert outcome.result == "rolled-back"
+    assert outcome.reason.startswith("the revision did not start: ")
+    assert shop.view("crashing").traffic == (Target(first, 100),)
+    assert shop.release("crashing", shop.image("fixed"), run="3-1").result == "promoted"
+
+
+def test_unreliable_answers_are_asked_for_again(shop: Lab) -> None:
+    released(shop, "shaky")
+    for fault in (
+        Fault(kind="error", method="GetService", count=2),
+        Fault(kind="drop", method="GetRevision", count=1),
+        Fault(kind="error", method="UpdateService", code="RESOURCE_EXHAUSTED", count=1),
+        Fault(kind="drop", method="UpdateService", count=1),
+        Fault(kind="lose-answer", method="UpdateService", count=1),
+        Fault(kind="error", method="UpdateService", code="ABORTED", count=1),
+        Fault(kind="bump-generation", service="shaky", count=1),
+    ):
+        shop.stack.cloud_run.faults.add(fault)
+    outcome = shop.release("shaky", shop.image("steady"), run="2-1")
+    assert outcome.result == "promoted", outcome.reason
+    assert shop.stack.cloud_run.faults.active() == []
+    assert shop.served("shaky") == {outcome.plan.candidate: 100}
+
+
+def test_it_works_where_the_etag_is_enforced(shop: Lab) -> None:
+    shop.stack.cloud_run.behaviour = Behaviour(
+        etag_enforced=True, annotations_bump_generation=False
+    )
+    released(shop, "tagged")
+    outcome = shop.release("tagged", shop.image("better"), run="2-1")
+    assert outcome.result == "promoted", outcome.reason
+
+
+def test_stale_desired_traffic_is_put_right_first(shop: Lab) -> None:
+    first = released(shop, "stale")
+    cloud = cloud_run.connect(shop.stack.environ)
+    crashed = shop.release("stale", shop.crashing("crash"), run="2-1").plan.candidate
+    view = shop.view("stale")
+    cloud.update(view, Change(view.annotations, (Target(first, 90), Target(crashed, 10))))
+    shop.until(lambda: not shop.view("stale").busy)
+    assert shop.served("stale") == {first: 100}
+    outcome = shop.release("stale", shop.image("better"), run="3-1")
+    assert outcome.result == "promoted", outcome.reason
+    assert shop.percents("stale", crashed)[-5:] == [0] * 5
+
+
+def test_a_live_rollout_of_another_run_is_refused_and_left_alone(shop: Lab) -> None:
+    released(shop, "busy")
+    long = shop.configure("busy", rollout=LONG)
+    refused: list[str] = []
+
+    def second(progress: object) -> None:
+        if "50 %: candidate" in str(progress) and not refused:
+            with pytest.raises(AirlockError) as error:
+                shop.release("busy", shop.image("other"), config=long, run="9-1")
+            refused.append(str(error.value))
+            raise KeyError
+
+    before = len(shop.stack.cloud_run.writes("busy"))
+    outcome = shop.release(
+        "busy", shop.image("bad", every=20), config=long, run="2-1", notify=second
+    )
+    assert "is under way, by run 2-1" in refused[0]
+    assert outcome.result == "rolled-back"
+    assert len(shop.stack.cloud_run.writes("busy")) - before == 4
+
+
+def test_signals_in_mid_step_send_traffic_back_at_once_and_once(shop: Lab) -> None:
+    first = released(shop, "cancelled")
+    shop.configure("cancelled", rollout=LONG)
+    process = shop.start(
+        *("deploy-canary", "--service", "cancelled", "--image", shop.image("better")),
+        GITHUB_RUN_ID="2",
+    )
+    try:
+        shop.until(lambda: shop.served("cancelled").get(first) == 50)
+        before = len(shop.stack.cloud_run.writes("cancelled"))
+        process.send_signal(signal.SIGINT)
+        shop.until(lambda: len(shop.stack.cloud_run.writes("cancelled")) > before, seconds=7)
+        # The runner sends this one 7.5 s later.
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=7)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 1
+    assert f"cancelled (SIGINT); traffic is sent back to {first}" in " ".join(output.split())
+    assert len(shop.stack.cloud_run.writes("cancelled")) == before + 1
+    shop.until(lambda: shop.served("cancelled") == {first: 100})
+    assert shop.release("cancelled", shop.image("next"), run="3-1").result == "promoted"
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "says"),
+    [
+        ("", ("--service", "chekout"), "Did you mean 'checkout'"),
+        ("    regoin: x\n", (), "unknown key 'regoin'"),
+        ("    smoke:\n      suite: tests/none\n", (), "no such smoke suite"),
+    ],
+    ids=["unknown service", "malformed config", "missing suite"],
+)
+def test_bad_input_is_one_line_and_changes_nothing(
+    shop: Lab, config: str, arguments: tuple[str, ...], says: str
+) -> None:
+    (shop.root / ".github").mkdir(exist_ok=True)
+    (shop.root / ".github" / "airlock.yml").write_text(
+        f"services:\n  checkout:\n    project: p\n    region: r\n{config}"
+    )
+    options = arguments or ("--service", "checkout")
+    code, output = shop.run("deploy-canary", *options, "--image", "i")
+    assert code == 2
+    assert len(output.strip().splitlines()) == 1
+    assert says in output
+    assert shop.stack.cloud_run.writes("checkout") == []
+
+
+def test_an_unreachable_api_is_one_line_and_soon(shop: Lab) -> None:
+    shop.configure("lost")
+    code, output = shop.run(
+        *("deploy-canary", "--service", "lost", "--image", "i"),
+        AIRLOCK_CLOUD_RUN_ENDPOINT="http://127.0.0.1:9",
+        GITHUB_ACTIONS="",
+    )
+    assert code == 2
+    assert "Cloud Run cannot be reached" in output
+
+
+@pytest.mark.parametrize("method", ["GetService", "UpdateService"])
+def test_a_missing_permission_names_the_role_and_changes_nothing(shop: Lab, method: str) -> None:
+    service = f"forbidden-{method.lower()}"
+    released(shop, service)
+    before = len(shop.stack.cloud_run.writes(service))
+    shop.stack.cloud_run.faults.add(Fault(kind="error", method=method, code="PERMISSION_DENIED"))
+    with pytest.raises(AirlockError, match=r"permission denied\. Grant .* roles/run\.developer"):
+        shop.release(service, shop.image("better"), run="2-1")
+    assert len(shop.stack.cloud_run.writes(service)) == before

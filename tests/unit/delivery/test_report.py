@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from airlock.delivery.journal import StepLog
+from airlock.delivery.report import rollout_page, smoke_page
+from airlock.delivery.rollout import Outcome
+from airlock.delivery.smoke import SmokeResult
+from unit.delivery.world import plan
+
+STEP = StepLog(5, 330.0, 640, 31, 9120, 2, "rollback", "candidate failed 31 of 640")
+REASON = "candidate failed 31 of 640 requests (4.8 %), stable 2 of 9,120 (0.0 %)"
+
+
+def outcome(result: str = "rolled-back", *steps: StepLog, reason: str = REASON) -> Outcome:
+    return Outcome(
+        result,  # type: ignore[arg-type]
+        reason,
+        plan(),
+        "shop-old",
+        "https://shop",
+        steps,
+        SmokeResult(True, 4),
+    )
+
+
+def test_the_verdict_comes_first_then_the_reason_then_the_numbers() -> None:
+    lines = rollout_page(outcome("rolled-back", STEP)).splitlines()
+    assert lines[0] == "## ⏪ shop: rolled back"
+    assert lines[2] == "Candidate failed 31 of 640 requests (4.8 %), stable 2 of 9,120 (0.0 %)."
+    assert "| 0 % | | | | | | smoke tests: 4 passed |" in lines
+    assert "| 5 % | 5.5 min | 640 | 31 | 9,120 | 2 | rollback |" in lines
+
+
+def test_a_doubtful_promotion_says_so_in_the_headline() -> None:
+    unsure = StepLog(5, 330.0, 10, 0, 90, 0, "inconclusive", "too few")
+    assert rollout_page(outcome("promoted", unsure)).startswith("## ⚠️ shop: promoted with a warn")
+    assert rollout_page(outcome("promoted")).startswith("## ✅ shop: promoted\n")
+
+
+def test_a_failed_tests_output_cannot_write_markdown() -> None:
+    hostile = "test_x: <img src=x> [click](https://evil.example) | `code`\n# heading"
+    page = smoke_page("shop", "https://shop", SmokeResult(False, 2, (hostile,), hostile))
+    (line,) = [line for line in page.splitlines() if "evil" in line]
+    assert "<img" not in line.replace("\\<img", "")
+    assert "[click]" not in line
+    assert "1 of 2 failed" in page
+
+
+def test_many_failures_are_counted_not_listed() -> None:
+    failures = tuple(f"test {n}" for n in range(50))
+    page = smoke_page("shop", "u", SmokeResult(False, 50, failures, "test 0 and 49 more"))
+    assert "and 30 more" in page
+    assert "test 40" not in page

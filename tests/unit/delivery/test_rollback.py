@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airlock.delivery import writes
+from airlock.delivery.record import Phase, Record, annotated
+from airlock.delivery.rollback import plan_rollback
+from airlock.delivery.settle import may_settle
+from airlock.errors import AirlockError
+from airlock.gcp.model import RevisionView, ServiceView, Target
+from unit.delivery.world import START, World, plan
+
+REVISIONS = (
+    RevisionView("shop-4", "failed", "REVISION_FAILED", created=4),
+    RevisionView("shop-3", "ready", created=3),
+    RevisionView("shop-2", "ready", created=2),
+    RevisionView("shop-1", "ready", created=1),
+)
+
+
+def serving(revision: str, record: Record | None = None, *, other: str = "") -> ServiceView:
+    view = World.serving(revision).view
+    assert view
+    entries = (Target(revision, 50), Target(other, 50)) if other else (Target(revision, 100),)
+    view = replace(view, traffic=entries, statuses=entries)
+    return replace(view, annotations=annotated(view, record)) if record else view
+
+
+def record(phase: Phase, stable: str, candidate: str) -> Record:
+    made = writes.deploy(plan(), World.serving(stable).view, stable, 1, START).record
+    return Record(
+        rollout=made.rollout,
+        owner=made.owner,
+        lease=made.lease,
+        stable=stable,
+        candidate=candidate,
+        phase=phase,
+        since=made.since,
+        deadline=made.deadline,
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "target", "why"),
+    [
+        (serving("shop-3"), "shop-2", "newest ready one before"),
+        (serving("shop-3", record(Phase.PROMOTED, "shop-1", "shop-3")), "shop-1", "replaced it"),
+        (
+            serving("shop-3", record(Phase.PROMOTED, "shop-1", "shop-2")),
+            "shop-2",
+            "last one promoted",
+        ),
+        (
+            serving("shop-2", record(Phase.STEP, "shop-2", "shop-3"), other="shop-3"),
+            "shop-2",
+            "started from it",
+        ),
+        (serving("shop-2", other="shop-3"), "shop-1", "newest ready one before"),
+    ],
+    ids=["no record", "promoted", "deployed over", "under way", "split"],
+)
+def test_it_chooses_what_was_good_before(view: ServiceView, target: str, why: str) -> None:
+    chosen = plan_rollback(view, REVISIONS)
+    assert (chosen.target, chosen.needed) == (target, True)
+    assert why in chosen.reason
+
+
+def test_nothing_is_needed_where_the_target_serves_everything() -> None:
+    assert not plan_rollback(serving("shop-2"), REVISIONS, "shop-2").needed
+
+
+def test_a_rollout_under_way_is_ended_even_at_zero_percent() -> None:
+    view = serving("shop-2", record(Phase.DEPLOY, "shop-2", "shop-3"))
+    assert plan_rollback(view, REVISIONS).needed
+
+
+@pytest.mark.parametrize(
+    ("to", "says"), [("shop-9", "no revision 'shop-9'"), ("shop-4", "not ready")]
+)
+def test_what_cannot_serve_is_refused(to: str, says: str) -> None:
+    with pytest.raises(AirlockError, match=says):
+        plan_rollback(serving("shop-3"), REVISIONS, to)
+
+
+def test_the_oldest_revision_has_nothing_before_it() -> None:
+    with pytest.raises(AirlockError, match="no earlier revision"):
+        plan_rollback(serving("shop-1"), REVISIONS)
+
+
+@pytest.mark.parametrize(
+    ("phase", "rollout", "now", "allowed"),
+    [
+        (Phase.STEP, "100-1", START, True),
+        (Phase.STEP, "100-2", START, True),
+        (Phase.ROLLBACK, "100-1", START, True),
+        (Phase.STEP, "7-1", START, False),
+        (Phase.STEP, "7-1", START + 1e6, True),
+        (Phase.PROMOTED, "100-1", START, False),
+    ],
+)
+def test_settling_is_for_what_is_left_open_and_ours_or_dead(
+    phase: Phase, rollout: str, now: float, *, allowed: bool
+) -> None:
+    assert may_settle(record(phase, "a", "b"), rollout, now)[0] is allowed
+    assert may_settle(None, rollout, now)[0] is False
