@@ -1,0 +1,137 @@
+"""What the data plane counts: requests and latencies, per revision and minute.
+
+The layout is that of Cloud Run's own metrics, ``run.googleapis.com/request_count`` and
+``run.googleapis.com/request_latencies``: sampled every 60 s, latencies in exponential buckets.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from airlock.sandbox.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PERIOD = 60
+"""Seconds of one sampling period."""
+
+BUCKETS = 66
+GROWTH = 1.4
+SCALE = 1.0
+"""Exponential buckets as in google.api.Distribution: bucket i ends at SCALE · GROWTH^i ms."""
+
+_KEPT_PERIODS = 48 * 60
+
+
+@dataclass(frozen=True, order=True)
+class Series:
+    """What identifies a time series.
+
+    Args:
+        project: Project id.
+        location: Region.
+        service: Short name of the service.
+        revision: Short name of the revision.
+        code: HTTP status of the responses.
+    """
+
+    project: str
+    location: str
+    service: str
+    revision: str
+    code: int
+
+
+@dataclass
+class Cell:
+    """The responses of one series in one period; latencies in milliseconds."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    buckets: dict[int, int] = field(default_factory=dict)
+
+    def add(self, latency: float) -> None:
+        """Count one response."""
+        self.count += 1
+        self.total += latency
+        self.squares += latency * latency
+        index = bucket_of(latency)
+        self.buckets[index] = self.buckets.get(index, 0) + 1
+
+    def merge(self, other: Cell) -> None:
+        """Count the responses of `other`, too."""
+        self.count += other.count
+        self.total += other.total
+        self.squares += other.squares
+        for index, count in other.buckets.items():
+            self.buckets[index] = self.buckets.get(index, 0) + count
+
+
+def bucket_of(latency: float) -> int:
+    """Return the bucket of a latency in ms: 0 for less than `SCALE`, `BUCKETS` + 1 for overflow.
+
+    Bucket i > 0 holds SCALE · GROWTH^(i-1) <= latency < SCALE · GROWTH^i (google.api.Distribution).
+    """
+    if latency < SCALE:
+        return 0
+    return min(1 + math.floor(math.log(latency / SCALE, GROWTH)), BUCKETS + 1)
+
+
+class RequestLog:
+    """Counts responses; kept on disk so that figures survive a restart.
+
+    Args:
+        path: JSON file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._cells: dict[Series, dict[int, Cell]] = {}
+        self._dirty = False
+        for entry in read_json(path, []):
+            self._cells[Series(**entry["series"])] = {
+                int(start): _cell(value) for start, value in entry["cells"].items()
+            }
+
+    def record(self, series: Series, latency: float, now: float) -> None:
+        """Count one response of `latency` ms that ended at Unix time `now`."""
+        start = int(now // PERIOD) * PERIOD
+        cells = self._cells.setdefault(series, {})
+        if start not in cells and len(cells) >= _KEPT_PERIODS:
+            del cells[min(cells)]
+        cells.setdefault(start, Cell()).add(latency)
+        self._dirty = True
+
+    def series(self) -> dict[Series, dict[int, Cell]]:
+        """Return the cells of every series by the Unix time at which their period starts."""
+        return {series: dict(cells) for series, cells in list(self._cells.items())}
+
+    def totals(self, service: str) -> dict[str, dict[int, int]]:
+        """Return all responses of `service` (short name) so far, by revision and status."""
+        found: dict[str, dict[int, int]] = {}
+        for series, cells in self.series().items():
+            if series.service == service:
+                by_code = found.setdefault(series.revision, {})
+                count = sum(cell.count for cell in cells.values())
+                by_code[series.code] = by_code.get(series.code, 0) + count
+        return found
+
+    def save(self) -> None:
+        """Write to disk what changed since the last time."""
+        if self._dirty:
+            entries = [
+                {"series": asdict(s), "cells": {str(k): asdict(c) for k, c in cells.items()}}
+                for s, cells in self._cells.items()
+            ]
+            write_json(self._path, entries)
+            self._dirty = False
+
+
+def _cell(value: dict[str, object]) -> Cell:
+    cell = Cell(**value)  # type: ignore[arg-type] # written by asdict of the same class
+    cell.buckets = {int(index): count for index, count in cell.buckets.items()}
+    return cell
