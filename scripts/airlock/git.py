@@ -1,0 +1,403 @@
+"""The one way to run git, such that nothing in a repository can steer or slow what we read.
+
+A checkout is hostile input: its configuration may name programs (hooks, pagers, merge and diff
+drivers, credential helpers, ssh commands) and its attributes may hide content. `Git` therefore runs
+with a small, built environment, no configuration of system or user, and options that override every
+key of the repository's own that could start a program. `Git.isolated` goes further for reading
+history: a throw-away repository that borrows only the objects, so that no configuration, attribute,
+graft or reference of the checkout takes part at all.
+
+The repository is named by ``GIT_DIR``, not discovered by git. That is also what makes a checkout
+owned by another user (every job in a container) work without touching ``safe.directory``: git
+checks the owner of repositories it discovers only.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import re
+import subprocess
+import tempfile
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from airlock.errors import AirlockError
+from airlock.kit.retry import Backoff, call
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+
+MINIMUM = (2, 35)
+"""The first release with ``--remerge-diff``, without which merge resolutions stay unseen."""
+
+BLOCK = 1 << 20
+"""Bytes read from a pipe at a time."""
+
+NETWORK_TIMEOUT = 900.0
+"""Seconds for one command; a stalled transfer ends sooner, by git's own low-speed limit."""
+
+# A child sees these and nothing else: no token of ours, and nothing that redirects git.
+_PASSED_ON = (
+    *("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    "GIT_INDEX_FILE",  # which git sets for a pre-commit hook of a partial commit
+    *("http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+)
+_FIXED = {
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
+    "LC_ALL": "C",
+}
+_OVERRIDES = (
+    *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null"),
+    *("core.quotePath=true", "core.askPass=", "core.gitProxy=", "core.alternateRefsCommand="),
+    *("core.sshCommand=ssh -oBatchMode=yes", "credential.helper="),
+    *("diff.external=", "diff.noPrefix=false", "diff.mnemonicPrefix=false", "diff.relative=false"),
+    *("diff.suppressBlankEmpty=false", "diff.orderFile=/dev/null", "diff.ignoreSubmodules=none"),
+    *("log.showRoot=true", "log.showSignature=false", "color.ui=false"),
+    *("gc.auto=0", "maintenance.auto=false", "submodule.recurse=false"),
+    # Everything that runs a program of the URL's choice (ext::) stays off.
+    *("protocol.allow=never", "protocol.https.allow=always", "protocol.http.allow=always"),
+    *("protocol.ssh.allow=always", "protocol.file.allow=always"),
+    *("http.lowSpeedLimit=1000", "http.lowSpeedTime=60"),
+)
+
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
+
+# What git prints (LC_ALL=C) where another try may help, and where it will not; the text itself is
+# never shown, as it may quote URLs with credentials and names from the repository.
+_REASONS = (
+    (re.compile(r"(?i)could not resolve host"), "the host name does not resolve", True),
+    (re.compile(r"(?i)timed out|too slow|early EOF|hung up"), "the network failed", True),
+    (
+        re.compile(r"(?i)connection (refused|reset)|HTTP 5\d\d|RPC failed"),
+        "the network failed",
+        True,
+    ),
+    (re.compile(r"(?i)authentication|could not read User|: 40[13]"), "access was denied", False),
+    (re.compile(r"not our ref|couldn't find remote ref"), "the remote does not have it", False),
+    (re.compile(r"not found|does not appear to be a git repo"), "no such remote repository", False),
+    (re.compile(r"promisor|unable to read [0-9a-f]{40}|missing blob"), "objects missing", False),
+)
+
+
+class GitError(AirlockError):
+    """A git command failed.
+
+    Args:
+        command: The subcommand, for example ``log``.
+        code: Its exit code.
+        stderr: What it said; read for known reasons only, never kept or shown.
+    """
+
+    def __init__(self, command: str, code: int, stderr: bytes) -> None:
+        text = stderr.decode("utf-8", "replace")
+        known = next(((why, again) for match, why, again in _REASONS if match.search(text)), None)
+        self.code = code
+        self.reason = known[0] if known else ""
+        self.transient = known is not None and known[1]
+        detail = f": {self.reason}" if self.reason else ""
+        super().__init__(f"git {command} failed with exit code {code}{detail}")
+
+
+@dataclass(frozen=True)
+class Git:
+    """Runs git in one repository.
+
+    Args:
+        root: Top of the working tree, or the repository itself if it is bare.
+        git_dir: The repository.
+        environ: Whole environment of every git process, without ``GIT_DIR``.
+    """
+
+    root: Path
+    git_dir: Path
+    environ: Mapping[str, str]
+
+    @classmethod
+    def open(cls, path: Path, environ: Mapping[str, str]) -> Git:
+        """Return git for the repository that holds `path`.
+
+        Args:
+            path: A folder inside a working tree, or a bare repository.
+            environ: The caller's environment, of which only what git needs is passed on.
+
+        Raises:
+            AirlockError: No git, a git older than 2.35, or `path` is in no repository.
+        """
+        own = {name: environ[name] for name in _PASSED_ON if name in environ} | _FIXED
+        _require_version(environ.get("PATH", ""))
+        start = path.resolve()
+        for folder in (start, *start.parents):
+            git_dir = _git_dir(folder)
+            if git_dir is not None:
+                return cls(folder, git_dir, own)
+        raise AirlockError(
+            "not in a git repository",
+            where=str(path),
+            fix="Check the code out first (actions/checkout), or run inside a clone",
+        )
+
+    def run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> bytes:
+        """Return what ``git ARGS`` prints.
+
+        Untrusted text goes behind ``--end-of-options`` or ``--``, or in by `stdin`.
+
+        Args:
+            args: Subcommand and its arguments.
+            stdin: What the command reads.
+            env: Variables on top of the fixed ones.
+            timeout: Seconds; None for no limit.
+
+        Raises:
+            GitError: The exit code is not 0, or time is up.
+        """
+        with _input(stdin) as source:
+            try:
+                done = subprocess.run(
+                    self._argv(args),
+                    stdin=source,
+                    capture_output=True,
+                    cwd=self.root,
+                    env=self._env(env),
+                    timeout=timeout,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise GitError(args[0], 124, b"timed out") from None
+        if done.returncode:
+            raise GitError(args[0], done.returncode, done.stderr)
+        return done.stdout
+
+    def lines(self, *args: str, stdin: bytes = b"") -> list[str]:
+        """Return the lines that ``git ARGS`` prints; bytes that are not UTF-8 become surrogates."""
+        text = self.run(*args, stdin=stdin).decode("utf-8", "surrogateescape")
+        return text.split("\n")[:-1]
+
+    def stream(
+        self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
+    ) -> Generator[bytes]:
+        """Yield what ``git ARGS`` prints in blocks, without ever holding all of it.
+
+        Closing the generator ends the process.
+
+        Raises:
+            GitError: The exit code is not 0; what was yielded until then is incomplete.
+        """
+        with _input(stdin) as source, tempfile.TemporaryFile() as complaints:
+            process = subprocess.Popen(
+                self._argv(args),
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                cwd=self.root,
+                env=self._env(env),
+                bufsize=0,
+            )
+            try:
+                yield from _blocks(process)
+                code = process.wait()
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+                if process.stdout:
+                    process.stdout.close()
+            if code:
+                complaints.seek(0)
+                raise GitError(args[0], code, complaints.read(4096))
+
+    def commit(self, revision: str) -> str | None:
+        """Return the commit id that `revision` names, or None if there is none here."""
+        with contextlib.suppress(GitError):
+            return self.lines(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+            )[0]
+        return None
+
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """Return the content of the file `path` in `commit`, or None if it holds no such file."""
+        with contextlib.suppress(GitError):
+            return self.run("cat-file", "blob", "--end-of-options", f"{commit}:{path}")
+        return None
+
+    def place(self, name: str) -> Path:
+        """Return where the repository keeps `name`, for example ``objects`` or ``shallow``."""
+        return self.root / self.lines("rev-parse", "--git-path", name)[0]
+
+    def fetch(
+        self,
+        *wanted: str,
+        remote: str = "origin",
+        depth: int = 0,
+        deepen: int = 0,
+        unshallow: bool = False,
+        token: str = "",
+        server: str = "",
+    ) -> None:
+        """Fetch commits by id, or refs by full name, without storing any reference.
+
+        Args:
+            wanted: Object ids or names below ``refs/``.
+            remote: Name of the remote.
+            depth: Commits of history from each; 0 for all of it.
+            deepen: Commits of history behind what a shallow clone has.
+            unshallow: Fetch all that a shallow clone lacks.
+            token: Sent to `server` only, over TLS or loopback only; never in an argument.
+            server: URL of the server the token is for, for example ``https://github.com``.
+
+        Raises:
+            AirlockError: `wanted` is not a name, or the token must not be sent to `server`.
+            GitError: The fetch failed, more than once where trying again could help.
+        """
+        if not all(_OBJECT_ID.fullmatch(name) or _REF.fullmatch(name) for name in wanted):
+            raise AirlockError("refusing to fetch what is neither a commit id nor a ref")
+        options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+        options += [f"--depth={depth}"] if depth else []
+        options += [f"--deepen={deepen}"] if deepen else []
+        options += ["--unshallow"] if unshallow else []
+        self._patiently("fetch", *options, "--", remote, *wanted, token=token, server=server)
+
+    def remote_commit(
+        self, ref: str, *, remote: str = "origin", token: str = "", server: str = ""
+    ) -> str | None:
+        """Return the id that `remote` has for the full name `ref`, or None if it has none.
+
+        Raises:
+            GitError: The remote does not answer.
+        """
+        out = self._patiently("ls-remote", "--", remote, ref, token=token, server=server)
+        for line in out.decode("utf-8", "surrogateescape").splitlines():
+            identity, _, name = line.partition("\t")
+            if name == ref and _OBJECT_ID.fullmatch(identity):
+                return identity
+        return None
+
+    @contextlib.contextmanager
+    def isolated(self) -> Iterator[Git]:
+        """Lend the objects to a throw-away repository that has nothing else of this one.
+
+        Object ids are the only way in: it has no references. The boundary of a shallow clone is
+        copied as it is now. Nothing is written to the real repository, not even the temporary
+        objects of ``--remerge-diff``, and objects that a partial clone lacks are not fetched one
+        by one behind our back but end in an error.
+        """
+        kind = self.lines("rev-parse", "--show-object-format")[0]
+        with tempfile.TemporaryDirectory(prefix="airlock-") as name:
+            private = Path(name)
+            (private / "objects" / "info").mkdir(parents=True)
+            (private / "refs").mkdir()
+            (private / "HEAD").write_text("ref: refs/heads/none\n")
+            extension = "[extensions]\n\tobjectFormat = sha256\n" if kind == "sha256" else ""
+            (private / "config").write_text(
+                f"[core]\n\trepositoryformatversion = 1\n\tbare = true\n{extension}"
+            )
+            alternates = private / "objects" / "info" / "alternates"
+            alternates.write_text(f"{self.place('objects').resolve()}\n")
+            shallow = self.place("shallow")
+            if shallow.exists():
+                (private / "shallow").write_bytes(shallow.read_bytes())
+            yield Git(private, private, self.environ)
+
+    def _patiently(self, *args: str, token: str, server: str) -> bytes:
+        env = credentials(token, server)
+        return call(
+            lambda: self.run(*args, env=env, timeout=NETWORK_TIMEOUT),
+            on=lambda error: isinstance(error, GitError) and error.transient,
+            backoff=Backoff(first=1.0, deadline=20.0),
+        )
+
+    def _argv(self, args: tuple[str, ...]) -> list[str]:
+        overrides = [part for setting in _OVERRIDES for part in ("-c", setting)]
+        return ["git", "--no-pager", *overrides, *args]
+
+    def _env(self, extra: Mapping[str, str] | None) -> dict[str, str]:
+        return {**self.environ, "GIT_DIR": str(self.git_dir), **(extra or {})}
+
+
+def credentials(token: str, server: str) -> dict[str, str]:
+    """Return the environment that makes git send `token` to `server`, and to nobody else.
+
+    The empty first value drops a header that actions/checkout may have left in the repository's
+    configuration: GitHub answers two ``Authorization`` headers with 400.
+
+    Raises:
+        AirlockError: The server is reached over plain HTTP, and is not this machine.
+    """
+    if not token:
+        return {}
+    url = urllib.parse.urlsplit(server)
+    loopback = url.hostname in {"localhost", "127.0.0.1", "::1"}
+    if url.scheme != "https" and not (url.scheme == "http" and loopback):
+        raise AirlockError("not sending a token over plain HTTP", where="GITHUB_SERVER_URL")
+    key = f"http.{server.rstrip('/')}/.extraheader"
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": key,
+        "GIT_CONFIG_VALUE_0": "",
+        "GIT_CONFIG_KEY_1": key,
+        "GIT_CONFIG_VALUE_1": f"AUTHORIZATION: basic {basic}",
+    }
+
+
+def _git_dir(folder: Path) -> Path | None:
+    """Return the repository of the working tree whose top is `folder`, as gitrepository-layout(5).
+
+    A linked working tree and a submodule have a file ``.git`` that says ``gitdir: PATH``.
+    """
+    entry = folder / ".git"
+    if entry.is_file():
+        text = entry.read_text(encoding="utf-8", errors="surrogateescape")
+        return (folder / text.removeprefix("gitdir:").strip()).resolve()
+    for place in (entry, folder):
+        if (place / "HEAD").is_file() and (place / "objects").is_dir():
+            return place
+    return None
+
+
+@functools.cache
+def _require_version(path: str) -> None:
+    try:
+        out = subprocess.run(
+            ["git", "version"], capture_output=True, check=False, env={"PATH": path}
+        ).stdout
+    except OSError:
+        raise AirlockError("git is not installed", fix="Install git 2.35 or newer") from None
+    found = re.match(rb"git version (\d+)\.(\d+)", out)
+    if found is None or (int(found[1]), int(found[2])) < MINIMUM:
+        have = out.decode("ascii", "replace").strip() or "unknown"
+        raise AirlockError(
+            f"git is too old ({have})", fix="Install git 2.35 or newer; it can show merge changes"
+        )
+
+
+def _input(data: bytes) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """Return a file that holds `data`: a pipe would need a thread to be filled while we read."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's `with` closes it
+    file.write(data)
+    file.seek(0)
+    return file
+
+
+def _blocks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    if process.stdout:
+        while block := process.stdout.read(BLOCK):
+            yield block

@@ -1,0 +1,1 @@
+"""Finding leaked secrets: rules and engine, sources, what is accepted, and reports."""

@@ -1,0 +1,149 @@
+"""Which commits a change consists of: from an event, or from two revisions on a laptop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airlock.errors import AirlockError
+from airlock.git import GitError
+from airlock.github.event import MergeGroup, PullRequest, Push
+from airlock.leaks.shallow import complete, obtain
+
+if TYPE_CHECKING:
+    from airlock.git import Git
+    from airlock.github.event import Event
+    from airlock.leaks.shallow import Origin
+
+BRANCH = "refs/heads/"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Commits reachable from `head` and from none of `exclude`.
+
+    Args:
+        head: Commit id.
+        exclude: Commit ids whose history was there before; none means the whole history.
+        trusted: Commit that configuration and allowlists are read from; None where there is none.
+        label: What is scanned, for people.
+        expected: Least number of commits there must be, as far as the event says.
+    """
+
+    head: str
+    exclude: tuple[str, ...]
+    trusted: str | None
+    label: str
+    expected: int = 0
+
+    def revisions(self) -> bytes:
+        """Return the range as input of ``git rev-list --stdin``."""
+        return "\n".join([self.head, *(f"^{commit}" for commit in self.exclude), ""]).encode()
+
+
+def from_event(git: Git, event: Event, origin: Origin) -> Range | None:
+    """Return the commits of `event`, all of them present; None where a push deleted a ref.
+
+    What a shallow clone lacks is fetched.
+
+    Raises:
+        AirlockError: History is missing and cannot be fetched: nothing may be judged then.
+    """
+    if isinstance(event, PullRequest):
+        found = Range(
+            event.head_sha,
+            (event.base_sha,),
+            event.base_sha,
+            f"pull request #{event.number}",
+            expected=min(event.commits, 1),
+        )
+    elif isinstance(event, MergeGroup):
+        found = Range(event.head_sha, (event.base_sha,), event.base_sha, "merge group", expected=1)
+    elif isinstance(event, Push):
+        if event.deleted or event.after is None:
+            return None
+        found = _pushed(git, event, event.after, origin)
+    else:
+        found = Range(event.sha, (), event.sha, "the whole history", expected=1)
+    depth = event.commits if isinstance(event, PullRequest) else 0
+    complete(git, found.head, found.exclude, origin, depth)
+    return found
+
+
+def from_revisions(git: Git, base: str, head: str, origin: Origin) -> Range:
+    """Return the commits of `head` that `base` does not have.
+
+    Args:
+        git: The repository.
+        base: Revision; empty for the default branch of the remote.
+        head: Revision; empty for ``HEAD``.
+        origin: Where missing history comes from.
+
+    Raises:
+        AirlockError: A revision is not here, or history is missing.
+    """
+    base = base or _default_branch(git)
+    commits = []
+    for option, revision in (("--base", base), ("--head", head or "HEAD")):
+        commit = git.commit(revision)
+        if commit is None:
+            raise AirlockError(
+                f"no commit {revision!r} here", where=option, fix="Fetch it, or name another one"
+            )
+        commits.append(commit)
+    complete(git, commits[1], (commits[0],), origin)
+    return Range(commits[1], (commits[0],), commits[0], f"{base}..{head or 'HEAD'}")
+
+
+def _pushed(git: Git, event: Push, after: str, origin: Origin) -> Range:
+    """Return the commits that a push made reachable.
+
+    Another branch is compared with the default branch as well: bringing in what was merged there
+    adds nothing. The default branch is also where its configuration comes from, as the author of a
+    branch writes `before`, too.
+    """
+    label = f"push to {event.ref.removeprefix(BRANCH)}"
+    before = event.before if event.before and obtain(git, event.before, origin) else None
+    if before is None and event.before and not event.forced:
+        raise AirlockError(
+            "the commit before this push is gone, though it was not a forced push",
+            where=event.before,
+            fix="Check out with `fetch-depth: 0`, or give scan-secrets a token to fetch with",
+        )
+    if event.ref == f"{BRANCH}{event.default_branch}":
+        known = (before,) if before else ()
+        return Range(after, known, before, label, expected=0 if before else 1)
+    tip = _tip(git, event.default_branch, origin)
+    exclude = tuple(dict.fromkeys(commit for commit in (before, tip) if commit))
+    return Range(after, exclude, tip or before, label, expected=0 if exclude else 1)
+
+
+def _tip(git: Git, branch: str, origin: Origin) -> str | None:
+    """Return the tip of a branch of the remote, present here; None if there is no such branch."""
+    here = git.commit(f"refs/remotes/{origin.remote}/{branch}")
+    if here:
+        return here
+    try:
+        tip = git.remote_commit(
+            f"{BRANCH}{branch}", remote=origin.remote, token=origin.token, server=origin.server
+        )
+    except GitError as error:
+        raise AirlockError(
+            f"cannot tell what the default branch has ({error.reason or 'the remote failed'})",
+            where=branch,
+            fix="Check out with `fetch-depth: 0`, or give scan-secrets a token to fetch with",
+        ) from None
+    return tip if tip and obtain(git, tip, origin) else None
+
+
+def _default_branch(git: Git) -> str:
+    for name in (
+        "refs/remotes/origin/HEAD",
+        "refs/remotes/origin/main",
+        "refs/remotes/origin/master",
+    ):
+        if git.commit(name):
+            return name
+    raise AirlockError(
+        "no branch of the remote to compare with", fix="Name a base, for example --base main"
+    )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airlock.leaks.secret import SCRUBBED, SHOWN, Secret
+
+text = st.text(min_size=SCRUBBED, max_size=60)
+
+
+@given(text)
+def test_no_way_of_printing_shows_the_text(value: str) -> None:
+    secret = Secret(value)
+    for shown in (repr(secret), str(secret), f"{secret}", f"{secret:>40}", repr([secret])):
+        assert value not in shown
+        assert shown.strip("[] ") == "Secret(…)"
+
+
+@pytest.mark.parametrize("thief", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_it_cannot_be_pickled_or_copied(thief: object) -> None:
+    assert callable(thief)
+    with pytest.raises(TypeError, match="cannot be"):
+        thief(Secret("correct horse"))
+
+
+def test_it_has_no_dict_to_dump() -> None:
+    with pytest.raises(TypeError):
+        vars(Secret("correct horse"))
+
+
+@given(text, text)
+def test_equal_by_text_only(one: str, other: str) -> None:
+    assert (Secret(one) == Secret(other)) is (one == other)
+    assert hash(Secret(one)) == hash(Secret(one))
+    assert Secret(one) != one
+
+
+def test_hash_is_not_the_hash_of_the_text() -> None:
+    assert hash(Secret("correct horse")) != hash("correct horse")
+
+
+@given(text, st.text(max_size=40))
+def test_preview_shows_a_public_prefix_at_most(value: str, prefix: str) -> None:
+    shown = Secret(value).preview(prefix)
+    head, _, _ = shown.partition("… (")
+    assert head in {"", prefix[:SHOWN]}
+    assert len(head) <= SHOWN
+
+
+def test_preview_hides_the_length_of_short_values() -> None:
+    assert Secret("a" * 8).preview() == Secret("b" * 19).preview() == "… (under 20 characters)"
+    assert Secret("gh" + "p_" + "a" * 36).preview("ghp_") == "ghp_… (40 characters)"
+
+
+def test_fingerprints_are_short_stable_and_salted() -> None:
+    secret = Secret("correct horse")
+    assert secret.fingerprint("salt") == Secret("correct horse").fingerprint("salt")
+    assert secret.fingerprint("salt") != secret.fingerprint("other")
+    assert secret.fingerprint("salt") != Secret("correct horsf").fingerprint("salt")
+    assert len(secret.fingerprint("salt")) == 16
+    # Pinned: a changed value would void every allowlist.
+    assert secret.fingerprint("airlock") == "z36ba5tdau7t74h3"
+
+
+def test_scrub_leaves_short_words_alone() -> None:
+    assert Secret("tests").scrub("tests/unit.py") == "tests/unit.py"
+    assert Secret("correct horse").scrub("a correct horse b") == "a [redacted] b"

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airlock.errors import AirlockError
+from airlock.git import Git, GitError, credentials
+from unit.leaks.support import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repository:
+    repository = Repository.create(tmp_path / "repo")
+    repository.commit(a__txt="a\n")
+    return repository
+
+
+def fake_git(folder: Path, script: str) -> dict[str, str]:
+    folder.mkdir()
+    program = folder / "git"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+def test_it_opens_from_a_folder_inside(repo: Repository) -> None:
+    repo.write("deep/er/x", "x")
+    git = Git.open(repo.root / "deep" / "er", os.environ)
+    assert git.root == repo.root
+    assert git.commit("HEAD") == repo.head()
+
+
+def test_it_opens_bare_repositories_and_linked_working_trees(
+    repo: Repository, tmp_path: Path
+) -> None:
+    bare = repo.clone(tmp_path / "bare.git", "--bare")
+    assert Git.open(bare.root, os.environ).commit("main") == repo.head()
+    repo.git("worktree", "add", "-q", str(tmp_path / "linked"))
+    linked = Git.open(tmp_path / "linked", os.environ)
+    assert linked.commit("HEAD") == repo.head()
+    assert linked.place("objects").resolve() == (repo.root / ".git" / "objects").resolve()
+
+
+def test_outside_a_repository(tmp_path: Path) -> None:
+    with pytest.raises(AirlockError, match="not in a git repository"):
+        Git.open(tmp_path, os.environ)
+
+
+def test_git_missing_or_too_old(tmp_path: Path, repo: Repository) -> None:
+    with pytest.raises(AirlockError, match="not installed"):
+        Git.open(repo.root, {"PATH": str(tmp_path / "empty")})
+    old = fake_git(tmp_path / "old", "echo git version 2.30.1")
+    with pytest.raises(AirlockError, match=r"too old \(git version 2.30.1\)"):
+        Git.open(repo.root, old)
+
+
+def test_children_see_no_token_and_no_git_variables(repo: Repository) -> None:
+    environ = {**os.environ, "AIRLOCK_TOKEN": "hidden", "GIT_DIR": "/nowhere", "GIT_TRACE": "1"}
+    git = Git.open(repo.root, environ)
+    assert git.commit("HEAD") == repo.head()
+    assert not {"AIRLOCK_TOKEN", "GIT_TRACE"} & git.environ.keys()
+
+
+def test_failures_show_neither_arguments_nor_what_git_said(repo: Repository) -> None:
+    git = Git.open(repo.root, os.environ)
+    with pytest.raises(GitError) as error:
+        git.run("cat-file", "blob", "hunter2:hunter2")
+    assert "hunter2" not in f"{error.value}{error.value!r}{vars(error.value)}"
+    assert "git cat-file failed with exit code 128" in str(error.value)
+
+
+@pytest.mark.parametrize("revision", ["nothing", "--all", "-h", ""])
+def test_what_is_no_revision_is_none(repo: Repository, revision: str) -> None:
+    assert Git.open(repo.root, os.environ).commit(revision) is None
+
+
+def test_blobs(repo: Repository) -> None:
+    git = Git.open(repo.root, os.environ)
+    assert git.blob(repo.head(), "a.txt") == b"a\n"
+    assert git.blob(repo.head(), "b.txt") is None
+
+
+def test_stream_yields_all_and_ends_the_process_when_closed(repo: Repository) -> None:
+    repo.commit(big__txt="x" * 5_000_000)
+    git = Git.open(repo.root, os.environ)
+    assert sum(map(len, git.stream("cat-file", "blob", "HEAD:big.txt"))) == 5_000_000
+    blocks = git.stream("cat-file", "blob", "HEAD:big.txt")
+    assert next(blocks)
+    blocks.close()
+    with pytest.raises(GitError):
+        list(git.stream("cat-file", "blob", "HEAD:none"))
+
+
+def test_aliases_hooks_and_pagers_of_the_repository_are_not_run(repo: Repository) -> None:
+    trap = repo.root / "trap"
+    for key in ("core.pager", "core.fsmonitor", "core.sshCommand", "pager.log", "core.askPass"):
+        repo.git("config", key, f"touch {trap}")
+    hook = repo.root / ".git" / "hooks" / "post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch {trap}\n")
+    hook.chmod(0o755)
+    git = Git.open(repo.root, os.environ)
+    git.run("log", "-1")
+    git.run("status")
+    git.run("checkout", "-q", "-b", "other")
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("name", ["--upload-pack=touch", "-x", "main", "HEAD", "refs/../x y"])
+def test_only_ids_and_full_refs_are_fetched(repo: Repository, name: str) -> None:
+    with pytest.raises(AirlockError, match="neither a commit id nor a ref"):
+        Git.open(repo.root, os.environ).fetch(name)
+
+
+def test_programs_named_by_a_remote_are_not_run(repo: Repository) -> None:
+    trap = repo.root / "trap"
+    repo.git("remote", "add", "origin", f"ext::touch {trap}")
+    with pytest.raises(GitError):
+        Git.open(repo.root, os.environ).fetch("refs/heads/main")
+    assert not trap.exists()
+
+
+def test_isolated_has_the_objects_and_nothing_else(repo: Repository) -> None:
+    repo.git("config", "alias.x", "version")
+    git = Git.open(repo.root, os.environ)
+    with git.isolated() as private:
+        assert private.run("cat-file", "blob", f"{repo.head()}:a.txt") == b"a\n"
+        assert private.lines("for-each-ref") == []
+        assert private.commit("HEAD") is None
+        place = private.root
+    assert not place.exists()
+
+
+def test_token_goes_to_its_server_only_and_by_environment() -> None:
+    env = credentials("hidden", "https://github.example.org/")
+    assert env["GIT_CONFIG_KEY_1"] == "http.https://github.example.org/.extraheader"
+    assert "hidden" not in str(env)  # it is base64
+    assert credentials("", "http://plain.example.org") == {}
+    assert credentials("hidden", "http://127.0.0.1:8080")
+    with pytest.raises(AirlockError, match="plain HTTP"):
+        credentials("hidden", "http://github.example.org")
+
+
+def test_git_itself_sends_the_token_once_and_drops_an_older_header(repo: Repository) -> None:
+    server = "https://github.example.org"
+    key = f"http.{server}/.extraheader"
+    repo.git("config", key, "AUTHORIZATION: basic old")
+    git = Git.open(repo.root, os.environ)
+    done = subprocess.run(
+        ["git", "config", "--get-urlmatch", "http.extraheader", f"{server}/o/r"],
+        env={**git.environ, "GIT_DIR": str(git.git_dir), **credentials("hidden", server)},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.strip().startswith(b"AUTHORIZATION: basic eC1hY2Nlc3M")
