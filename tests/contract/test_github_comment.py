@@ -28,6 +28,16 @@ def test_a_comment_is_created_then_updated_then_left_alone(
     assert all(entry.agent.startswith("airlock/") for entry in github.log)
 
 
+def test_where_none_is_wanted_none_is_made_but_an_old_one_is_renewed(
+    github: GitHubStandIn, number: int
+) -> None:
+    api = client(github)
+    assert sticky_comment(api, REPO, number, MARKER, "ok", create=False).outcome == "none"
+    assert github.comments(REPO, number) == []
+    sticky_comment(api, REPO, number, MARKER, "bad")
+    assert sticky_comment(api, REPO, number, MARKER, "ok", create=False).outcome == "updated"
+
+
 def test_a_comment_is_found_on_a_later_page(github: GitHubStandIn, number: int) -> None:
     for index in range(120):
         github.comment(REPO, number, f"chatter {index}", "someone")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airlock.sandbox.github import Fault
 from contract.github_work import REPO, Work
 from unit.leaks.support import Repository, token
 
@@ -241,11 +242,16 @@ class Proposed:
 
 @pytest.fixture
 def proposed(github: GitHubStandIn, tmp_path: Path) -> Proposed:
+    return propose(github, tmp_path, leaking=True)
+
+
+def propose(github: GitHubStandIn, tmp_path: Path, *, leaking: bool) -> Proposed:
     work = Work(tmp_path / "work", github.create_repository(REPO, private=True))
     work.commit({"a.txt": "one\n"}, "main", "first")
     work.git("checkout", "-q", "-b", "topic")
     Repository(work.folder).many(70)
-    work.commit({"leak.py": f"x = '{token('private')}'\n"}, "topic")
+    value = token("private") if leaking else "none"
+    work.commit({"leak.py": f"x = '{value}'\n"}, "topic")
     work.commit({"leak.py": "x = 1\n"}, "topic")
     number = github.open_pull_request(REPO, head="topic")
     clone = Repository.create(tmp_path / "checkout")
@@ -282,6 +288,35 @@ def test_missing_history_is_fetched_over_http_and_one_comment_is_kept(
     assert comment.body.startswith("<!-- airlock:scan-secrets -->")
     assert "leak.py" in comment.body.replace("&#46;", ".")
     assert token("private") not in comment.body
+
+
+def test_a_clean_rerun_brings_the_old_comment_up_to_date(
+    github: GitHubStandIn, tmp_path: Path
+) -> None:
+    clean = propose(github, tmp_path, leaking=False)
+    given = github.issue_token(["contents: read", "pull-requests: write"])
+    environ = {**clean.environ, "AIRLOCK_TOKEN": given}
+    ran = airlock(clean.clone.root, environ=environ)
+    assert (ran.code, github.comments(REPO, clean.number)) == (0, [])
+    old = "<!-- airlock:scan-secrets -->\n### 1 secret"
+    github.comment(REPO, clean.number, old, "github-actions[bot]")
+    ran = airlock(clean.clone.root, environ=environ)
+    assert ran.code == 0, ran.everything()
+    (comment,) = github.comments(REPO, clean.number)
+    assert "✅" in comment.body
+
+
+@pytest.mark.parametrize(("leaking", "code"), [(True, 1), (False, 0)])
+def test_the_verdict_stands_when_the_comment_cannot_be_written(
+    github: GitHubStandIn, tmp_path: Path, *, leaking: bool, code: int
+) -> None:
+    change = propose(github, tmp_path, leaking=leaking)
+    given = github.issue_token(["contents: read", "pull-requests: write"])
+    comments = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
+    github.faults.inject(Fault(404), method="GET", path=comments, times=9)
+    ran = airlock(change.clone.root, environ={**change.environ, "AIRLOCK_TOKEN": given})
+    assert ran.code == code, ran.everything()
+    assert "::warning title=No comment::" in ran.out
 
 
 def test_a_read_only_token_scans_and_warns_that_it_cannot_comment(

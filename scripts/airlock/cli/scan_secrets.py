@@ -236,14 +236,18 @@ def _comment(
     environ: Mapping[str, str],
     console: Console,
 ) -> str:
-    """Write the comment if `mode` asks for it, and return what became of it."""
+    """Write the comment if `mode` asks for it, and return what became of it.
+
+    The verdict stands whatever becomes of the comment: what keeps it from being written is a
+    warning. A comment about an earlier failure is brought up to date once the change is clean.
+    """
     if mode == "never" or not isinstance(event, PullRequest):
         return "none"
-    if mode == "on-failure" and not found.blocking:
-        return "none"
+    wanted = mode == "always" or bool(found.blocking)
     token = environ.get("AIRLOCK_TOKEN", "")
     if not token:
-        console.info("No comment: no token was given.")
+        if wanted:
+            console.info("No comment: no token was given.")
         return "none"
     # PyGithub takes a while to import, and most runs do not comment.
     from airlock.github.api import connect  # noqa: PLC0415 - see above
@@ -252,10 +256,19 @@ def _comment(
 
     url = Runner.from_environment(environ, sys.stdout).run_url
     body = report.comment(found, url)
-    outcome = sticky_comment(
-        connect(environ, token), event.repository, event.number, report.MARKER, body
-    )
-    if outcome.outcome == "forbidden":
+    try:
+        outcome = sticky_comment(
+            connect(environ, token),
+            event.repository,
+            event.number,
+            report.MARKER,
+            body,
+            create=wanted,
+        )
+    except AirlockError as error:
+        console.annotate([Annotation("warning", str(error), title="No comment")])
+        return "none"
+    if outcome.outcome == "forbidden" and wanted:
         console.annotate([Annotation("warning", outcome.reason, title="No comment")])
     return outcome.outcome
 

@@ -29,11 +29,12 @@ class CommentResult:
 
     Args:
         outcome: `forbidden` is no error: the caller shows `reason` as a warning, and goes on.
-        url: Its web page; empty if forbidden.
+            `none` means that there is none, and none was wanted.
+        url: Its web page; empty if there is none.
         reason: Why it is missing, and what to grant; empty unless forbidden.
     """
 
-    outcome: Literal["created", "updated", "unchanged", "forbidden"]
+    outcome: Literal["created", "updated", "unchanged", "forbidden", "none"]
     url: str = ""
     reason: str = ""
 
@@ -46,6 +47,7 @@ def sticky_comment(
     body: str,
     *,
     full_list_url: str = "",
+    create: bool = True,
 ) -> CommentResult:
     """Make the comment that starts with `marker` say `body`, and write only if it does not yet.
 
@@ -58,6 +60,7 @@ def sticky_comment(
         marker: An HTML comment, which readers do not see; one per purpose.
         body: Markdown; cut to GitHub's limit.
         full_list_url: Where a body that is cut can be read in full.
+        create: Whether to write one where there is none yet.
 
     Raises:
         AirlockError: GitHub does not answer, or anything but a refusal (403) came back.
@@ -66,7 +69,7 @@ def sticky_comment(
     with explained(f"commenting on {repository}#{number}", permission=PERMISSION):
         try:
             issue = api.get_repo(repository).get_issue(number)
-            return _put(issue, _own(api, issue, marker), text)
+            return _put(issue, _own(api, issue, marker), text, create=create)
         except RateLimitExceededException:
             raise
         except GithubException as error:
@@ -107,7 +110,9 @@ def _login(api: github.Github) -> str:
         return ""
 
 
-def _put(issue: Issue, own: list[IssueComment], text: str) -> CommentResult:
+def _put(issue: Issue, own: list[IssueComment], text: str, *, create: bool) -> CommentResult:
+    if not own and not create:
+        return CommentResult("none")
     if not own:
         return CommentResult("created", url=issue.create_comment(text).html_url)
     first, *later = own
