@@ -1,0 +1,240 @@
+"""The canary release, called from a repository that is not ours, with customers on the service."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airlock.sandbox.cloud_run.faults import Fault
+from airlock.sandbox.demo import service
+from airlock.sandbox.demo.load import Load
+from e2e.world import CONFIG, REF, USES, app, exit_codes, job_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airlock.sandbox import act
+    from e2e.world import Repository, World
+
+pytestmark = pytest.mark.e2e
+
+DEPLOY = "release/Release/Deploy shop"
+SETTLE = "release/Release/Settle traffic of shop"
+RATE = 150.0
+
+WORKFLOW = f"""\
+name: Release
+on: push
+permissions: {{}}
+jobs:
+  release:
+    permissions:
+      contents: read # Check out configuration and smoke tests.
+      id-token: write # Exchange the job's identity for Google Cloud credentials.
+    {USES}/.github/workflows/release.yml@{REF}
+    with:
+      service: SERVICE
+      image: ${{{{ vars.IMAGE }}}}
+      workload-identity-provider: >-
+        projects/1/locations/global/workloadIdentityPools/github/providers/shop
+"""
+
+
+@pytest.fixture
+def shop(world: World) -> Repository:
+    """The service's repository; its first version serves."""
+    world.serve(world.image("v1", app(failing=0)))
+    files = {".github/workflows/release.yml": WORKFLOW.replace("SERVICE", "shop")}
+    return world.repository({**files, ".github/airlock.yml": CONFIG})
+
+
+def release(
+    shop: Repository,
+    *,
+    failing: int = 0,
+    files: dict[str, str] | None = None,
+    watch: Callable[[act.Running, act.Event], None] | None = None,
+) -> act.Run:
+    """Push a version to ``main`` and run what that runs."""
+    image = shop.world.image("v2", app(failing=failing))
+    before = shop.clone.git("rev-parse", "HEAD")
+    shop.commit({"CHANGES": "Two\n", **(files or {})}, "Second")
+    return shop.push(before, variables={"IMAGE": image}, watch=watch)
+
+
+def shares(world: World, revision: str) -> list[int]:
+    """Return the percents that were written for a revision, one after the other."""
+    written = [
+        next((t.percent for t in write.after if t.revision == revision), 0)
+        for write in world.writes()
+    ]
+    return [now for now, then in zip(written, [None, *written], strict=False) if now != then]
+
+
+def test_a_good_version_is_promoted_step_by_step(world: World, shop: Repository) -> None:
+    with Load(url(world), ["/"], RATE):
+        run = release(shop)
+    assert run.job_results() == {DEPLOY: "success", SETTLE: "success"}
+    revision = job_output(run, "deploy", "revision")
+    assert job_output(run, "deploy", "verdict") == "promoted"
+    assert job_output(run, "settle", "changed") == "false"
+    assert world.traffic() == {revision: 100}
+    assert shares(world, revision) == [0, 40, 100]
+    assert [note for note in run.notes() if note.level == "error"] == []
+    assert len(run.summaries()) == 1
+    assert "Authenticated as the federated identity" in run.log()
+
+
+def test_a_bad_version_that_smoke_tests_do_not_see_is_rolled_back(
+    world: World, shop: Repository
+) -> None:
+    (stable,) = world.traffic()
+    with Load(url(world), ["/"], RATE):
+        run = release(shop, failing=3)
+    assert run.job_results() == {DEPLOY: "failure", SETTLE: "success"}
+    assert exit_codes(run)[0] == 1
+    assert job_output(run, "deploy", "verdict") == "rolled-back"
+    assert job_output(run, "deploy", "stable-revision") == stable
+    assert job_output(run, "settle", "changed") == "false"
+    assert world.traffic() == {stable: 100}
+    assert shares(world, job_output(run, "deploy", "revision")) == [0, 40, 0]
+    (error,) = [note for note in run.notes() if note.level == "error"]
+    assert error.title == "shop: rolled-back"
+
+
+def test_a_release_that_is_killed_in_a_step_is_settled(world: World, shop: Repository) -> None:
+    (stable,) = world.traffic()
+    split: list[dict[str, int]] = []
+
+    def kill(running: act.Running, event: act.Event) -> None:
+        # The service itself says that the step has begun: output of the job may come before.
+        del event
+        if not split and len(world.traffic()) == 2:
+            split.append(world.traffic())
+            assert running.kill_step("deploy-canary") == 1
+
+    with Load(url(world), ["/"], RATE):
+        run = release(shop, watch=kill)
+    assert [share[stable] for share in split] == [60]
+    assert run.job_results() == {DEPLOY: "failure", SETTLE: "success"}
+    assert job_output(run, "settle", "changed") == "true"
+    assert world.traffic() == {stable: 100}
+
+
+@pytest.mark.parametrize(
+    ("files", "fault", "said"),
+    [
+        pytest.param(
+            {".github/workflows/release.yml": WORKFLOW.replace("SERVICE", "shpo")},
+            None,
+            ".github/airlock.yml: no service 'shpo'. Did you mean 'shop'?",
+            id="unknown service",
+        ),
+        pytest.param(
+            {".github/airlock.yml": CONFIG.replace("steps:", "stepps:")},
+            None,
+            ".github/airlock.yml:6: services.shop.rollout: unknown key 'stepps'."
+            " Did you mean 'steps'?",
+            id="malformed configuration",
+        ),
+        pytest.param(
+            {".github/airlock.yml": CONFIG + "    smoke:\n      suite: tests/nosuch\n"},
+            None,
+            "tests/nosuch",
+            id="missing smoke suite",
+        ),
+        pytest.param(
+            {},
+            Fault(kind="error", code="PERMISSION_DENIED"),
+            "permission denied. Grant the deployer roles/run.developer on the service.",
+            id="missing permission",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_changes_nothing(
+    world: World, shop: Repository, files: dict[str, str], fault: Fault | None, said: str
+) -> None:
+    before = world.traffic()
+    if fault:
+        world.stack.cloud_run.faults.add(fault)
+    run = release(shop, files=files)
+    world.stack.cloud_run.faults.clear()
+    results = run.job_results()
+    assert next(iter(results.values())) == "failure"
+    assert exit_codes(run)[0] == 2
+    first = next(note for note in run.notes() if note.level == "error")
+    assert said in first.message
+    assert "\n" not in first.message
+    assert world.traffic() == before
+    assert world.writes() == []
+
+
+HANDS = f"""\
+name: By hand
+on: push
+permissions: {{}}
+jobs:
+  smoke:
+    runs-on: ubuntu-24.04
+    permissions:
+      contents: read # Check out configuration and smoke tests.
+    steps:
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
+        with:
+          persist-credentials: false
+      - id: smoke
+        {USES}/actions/smoke-test@{REF}
+        with:
+          service: shop
+  back:
+    needs: smoke
+    runs-on: ubuntu-24.04
+    permissions:
+      contents: read # Check out the configuration.
+    steps:
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
+        with:
+          persist-credentials: false
+      - id: plan
+        {USES}/actions/rollback@{REF}
+        with:
+          service: shop
+          to: ${{{{ vars.STABLE }}}}
+          dry-run: "true"
+"""
+
+
+def by_hand(shop: Repository, **options: Any) -> act.Run:
+    before = shop.clone.git("rev-parse", "HEAD")
+    release = ".github/workflows/release.yml"
+    shop.commit({".github/workflows/hands.yml": HANDS, release: ""}, "Use actions")
+    return shop.push(before, **options)
+
+
+def test_the_other_actions_work_in_jobs_of_the_callers_own(world: World, shop: Repository) -> None:
+    (stable,) = world.traffic()
+    run = by_hand(shop, variables={"STABLE": stable})
+    assert run.job_results() == {"By hand/smoke": "success", "By hand/back": "success"}
+    assert run.outputs("smoke")["passed"] == "true"
+    assert run.outputs("plan")["revision"] == stable
+    assert run.outputs("plan")["changed"] == "false"
+    assert world.writes() == []
+
+
+def test_an_api_that_cannot_be_reached_is_one_line(world: World, shop: Repository) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        run = by_hand(shop, environ={"AIRLOCK_CLOUD_RUN_ENDPOINT": endpoint})
+    assert run.job_results() == {"By hand/smoke": "failure"}
+    assert exit_codes(run)[0] == 2
+    (error,) = run.notes()
+    assert "Cloud Run cannot be reached. Check the endpoint" in error.message
+    assert world.writes() == []
+
+
+def url(world: World) -> str:
+    """Return the service's own URL."""
+    return service.read(world.cloud_run).url

@@ -1,0 +1,70 @@
+"""The documentation says what the code does: generated parts, links, and one page per action."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs", ROOT / "scripts" / "docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_parts_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _generator().main(["--check"]) == 0, f"run: make docs\n{capsys.readouterr().out}"
+
+
+def test_every_generated_part_holds_something() -> None:
+    for page in PAGES:
+        for part in re.findall(
+            r"<!-- generated: .*? -->\n(.*?)<!-- /generated -->", page.read_text(), re.DOTALL
+        ):
+            assert len(part.splitlines()) > 2, page.name
+
+
+def test_a_stale_reference_is_repinned() -> None:
+    slug = "airlock-ci/" + "airlock"
+    pinned = _generator().pinned(f"uses: {slug}/actions/rollback@{'a' * 40} # v0.0.1\n")
+    assert re.fullmatch(rf"uses: {slug}/actions/rollback@[0-9a-f]{{40}} # v\d+\.\d+\.\d+\n", pinned)
+    assert "a" * 40 not in pinned
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in _anchors(file), target
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "actions").iterdir()), ids=lambda path: path.name)
+def test_every_action_has_command_module_and_page(folder: Path) -> None:
+    module = folder.name.replace("-", "_")
+    assert (folder / "action.yml").is_file()
+    assert (ROOT / "scripts" / "airlock" / "cli" / f"{module}.py").is_file()
+    page = (ROOT / "docs" / f"{folder.name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {folder.name}\n")
+    assert folder.name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}

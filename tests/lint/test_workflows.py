@@ -1,0 +1,167 @@
+"""The repository's rules for workflows and actions, each shown to be able to fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lint.tree import ROOT, actions, document, name, stand_ins, steps, workflows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Rule = Callable[[str], list[str]]
+
+SLUG = "airlock-ci/airlock"
+USES = re.compile(r"^\s*(?:-\s+)?uses:\s*(\S+)[ \t]*(#.*)?$", re.MULTILINE)
+
+
+def no_expression_in_run(text: str) -> list[str]:
+    """An expression in a shell body is a template: its value is parsed as code."""
+    return [step["run"] for step in steps(document(text)) if "${{" in step.get("run", "")]
+
+
+def pinned(text: str) -> list[str]:
+    """Other people's actions come by commit, with the version in a comment; ours by ``$/``."""
+    other = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+    return [
+        use
+        for use, comment in USES.findall(text)
+        if not use.startswith("$/")
+        and not (other.fullmatch(use) and re.fullmatch(r"# v\d+\.\d+\.\d+", comment))
+    ]
+
+
+def nothing_of_the_workspace(text: str) -> list[str]:
+    """``./`` is the caller's checkout wherever one of our files runs."""
+    return [use for use, _ in USES.findall(text) if use.strip("'\"").startswith(("./", "../"))]
+
+
+def own_slug_nowhere(text: str) -> list[str]:
+    """A reference to ourselves by name is not the commit that the caller pinned."""
+    return [use for use, _ in USES.findall(text) if SLUG in use]
+
+
+def no_permissions_at_the_top(text: str) -> list[str]:
+    """Each job says what it needs; what says nothing gets nothing."""
+    parsed = document(text)
+    jobs = parsed["jobs"].items()
+    silent = [f"job {key} says nothing" for key, job in jobs if "permissions" not in job]
+    return silent + ([] if parsed.get("permissions") == {} else ["not `permissions: {}`"])
+
+
+def permissions_have_reasons(text: str) -> list[str]:
+    """Each grant says why, where it is granted."""
+    grant = re.compile(r"^\s+[a-z-]+:\s*(?:read|write)\b(?!\s*# [A-Z].*\.$).*$", re.MULTILINE)
+    return grant.findall(text)
+
+
+def no_kept_credentials(text: str) -> list[str]:
+    """A checkout that keeps its token hands it to everything that runs later."""
+    return [
+        step["uses"]
+        for step in steps(document(text))
+        if step.get("uses", "").startswith("actions/checkout@")
+        and step.get("with", {}).get("persist-credentials") is not False
+    ]
+
+
+def no_runner_inputs(text: str) -> list[str]:
+    """Composite steps do not get these variables on GitHub; act sets them, and hides the bug."""
+    return re.findall(r"\bINPUT_\w+", text)
+
+
+def no_caches(text: str) -> list[str]:
+    """What a pull request can write into a cache, a release must not read."""
+    return [use for use, _ in USES.findall(text) if use.startswith("actions/cache")]
+
+
+def no_inherited_secrets(text: str) -> list[str]:
+    """Secrets are passed one by one, by name."""
+    return re.findall(r"secrets:\s*inherit|toJSON\(\s*secrets\s*\)", text)
+
+
+def described(text: str) -> list[str]:
+    """Inputs and outputs explain themselves."""
+    parsed = document(text)
+    faces = [parsed, (parsed.get("on") or {}).get("workflow_call") or {}]
+    return [
+        key
+        for face in faces
+        for kind in ("inputs", "outputs")
+        for key, value in (face.get(kind) or {}).items()
+        if not str(value.get("description", "")).strip()
+    ]
+
+
+def kebab_case(text: str) -> list[str]:
+    """Inputs and outputs are written like-this."""
+    parsed = document(text)
+    faces = [parsed, (parsed.get("on") or {}).get("workflow_call") or {}]
+    names = [
+        key for face in faces for kind in ("inputs", "outputs") for key in face.get(kind) or ()
+    ]
+    return [key for key in names if not re.fullmatch(r"[a-z]+(-[a-z]+)*", key)]
+
+
+OF_BOTH: dict[Rule, str] = {
+    no_expression_in_run: "jobs: {a: {steps: [{run: 'echo ${{ inputs.x }}'}]}}",
+    pinned: "jobs:\n  a:\n    steps:\n      - uses: actions/checkout@v7\n",
+    nothing_of_the_workspace: "    - uses: ./actions/scan-secrets\n",
+    own_slug_nowhere: f"    - uses: {SLUG}/actions/rollback@{'0' * 40} # v1.0.0\n",
+    no_runner_inputs: "run: echo $" + "INPUT_PATH",
+    no_inherited_secrets: "    secrets: inherit\n",
+    described: "inputs: {a: {description: ''}}",
+    kebab_case: "inputs: {project_id: {description: Id.}}",
+}
+OF_WORKFLOWS: dict[Rule, str] = {
+    no_permissions_at_the_top: "permissions: read-all\njobs: {a: {}}",
+    permissions_have_reasons: "    permissions:\n      contents: write\n",
+    no_kept_credentials: f"jobs: {{a: {{steps: [{{uses: actions/checkout@{'0' * 40}}}]}}}}",
+    no_caches: f"    - uses: actions/cache@{'0' * 40} # v6.1.0\n",
+}
+
+
+@pytest.mark.parametrize("rule", [*OF_BOTH, *OF_WORKFLOWS], ids=lambda rule: rule.__name__)
+def test_the_rule_finds_its_bad_example(rule: Rule) -> None:
+    assert rule((OF_BOTH | OF_WORKFLOWS)[rule])
+
+
+@pytest.mark.parametrize("rule", OF_BOTH, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", [*workflows(), *actions()], ids=name)
+def test_workflows_and_actions_keep(rule: Rule, path: Path) -> None:
+    assert rule(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("rule", OF_WORKFLOWS, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", workflows(), ids=name)
+def test_workflows_keep(rule: Rule, path: Path) -> None:
+    assert rule(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", stand_ins(), ids=name)
+def test_stand_ins_keep_expressions_out_of_shells(path: Path) -> None:
+    assert no_expression_in_run(path.read_text(encoding="utf-8")) == []
+
+
+def test_our_gate_job_needs_every_job() -> None:
+    jobs = document((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+    assert sorted(jobs["passed"]["needs"]) == sorted(set(jobs) - {"passed"})
+    assert jobs["passed"]["if"] == "${{ always() }}"
+
+
+def test_releases_of_one_service_queue_up() -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    concurrency = release["jobs"]["deploy"]["concurrency"]
+    assert (concurrency["cancel-in-progress"], concurrency["queue"]) == (False, "max")
+    assert "inputs.service" in concurrency["group"]
+
+
+def test_traffic_is_settled_whatever_became_of_the_release() -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    settle = release["jobs"]["settle"]
+    assert (settle["needs"], settle["if"]) == ("deploy", "${{ always() }}")
+    assert "environment" not in settle, "an approval would keep users on a split service"
