@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _HEADLINES = {
     "promoted": "✅ {service}: promoted",
-    "rolled-back": "⏪ {service}: rolled back",
+    "rolled-back": "⏪ {service}: rolled back{share}",
     "failed": "❌ {service}: failed",
     "held": "⏸️ {service}: held",
     "superseded": "⚠️ {service}: superseded",
@@ -30,18 +30,21 @@ def rollout_page(outcome: Outcome) -> str:
     service = outcome.plan.service.rpartition("/")[2]
     candidate = outcome.plan.candidate
     headline = _DOUBTFUL if outcome.doubtful else _HEADLINES[outcome.result]
+    share = f" at {outcome.steps[-1].percent} %" if outcome.steps else " before it had traffic"
+    stable = f"`{outcome.stable}`" if outcome.stable else "none, this is the first release"
     lines = [
-        f"## {headline.format(service=service)}",
+        f"## {headline.format(service=service, share=share)}",
         "",
         f"{_escaped(_sentence(outcome.reason))}",
         "",
-        f"| | |\n|---|---|\n| candidate | `{candidate}` |",
-        f"| stable | {f'`{outcome.stable}`' if outcome.stable else 'none: first release'} |",
-        f"| image | `{_code(outcome.plan.image)}` |",
+        *_steps(outcome),
+        "",
+        f"- candidate: `{candidate}`",
+        f"- stable: {stable}",
+        f"- image: `{_code(outcome.plan.image)}`",
     ]
     if outcome.url:
-        lines.append(f"| service | {outcome.url} |")
-    lines += ["", *_steps(outcome)]
+        lines.append(f"- service: {outcome.url}")
     if outcome.smoke and not outcome.smoke.passed:
         lines += ["", *_failures(outcome.smoke)]
     return "\n".join(lines) + "\n"

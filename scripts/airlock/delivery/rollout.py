@@ -81,8 +81,11 @@ class Outcome:
 
     @property
     def doubtful(self) -> bool:
-        """Whether it was promoted although some step saw too few requests to tell."""
-        unsure = any(step.verdict == "inconclusive" for step in self.steps)
+        """Whether it was promoted although too few requests were seen to tell.
+
+        Evidence adds up over the steps, so the last one speaks for all.
+        """
+        unsure = bool(self.steps) and self.steps[-1].verdict == "inconclusive"
         return self.result == "promoted" and unsure
 
 

@@ -28,7 +28,7 @@ def test_a_service_needs_its_name_project_and_region() -> None:
     service = parse(THREE_LINES).service("api")
     assert service == Service(project="shop-prod", region="europe-west1")
     assert service.rollout.steps == (5, 25, 50, 100)
-    assert service.rollout.step_duration == 300
+    assert service.rollout.step_duration == 300.0
     assert service.smoke.paths == ("/health", "/ready")
     assert service.thresholds.on_inconclusive == "promote-with-warning"
 

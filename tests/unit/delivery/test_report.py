@@ -24,16 +24,27 @@ def outcome(result: str = "rolled-back", *steps: StepLog, reason: str = REASON) 
 
 def test_the_verdict_comes_first_then_the_reason_then_the_numbers() -> None:
     lines = rollout_page(outcome("rolled-back", STEP)).splitlines()
-    assert lines[0] == "## ⏪ shop: rolled back"
+    assert lines[0] == "## ⏪ shop: rolled back at 5 %"
     assert lines[2] == "Candidate failed 31 of 640 requests (4.8 %), stable 2 of 9,120 (0.0 %)."
     assert "| 0 % | | | | | | smoke tests: 4 passed |" in lines
     assert "| 5 % | 5.5 min | 640 | 31 | 9,120 | 2 | rollback |" in lines
+
+
+def test_a_rollback_before_the_first_share_says_so() -> None:
+    assert rollout_page(outcome()).startswith("## ⏪ shop: rolled back before it had traffic\n")
 
 
 def test_a_doubtful_promotion_says_so_in_the_headline() -> None:
     unsure = StepLog(5, 330.0, 10, 0, 90, 0, "inconclusive", "too few")
     assert rollout_page(outcome("promoted", unsure)).startswith("## ⚠️ shop: promoted with a warn")
     assert rollout_page(outcome("promoted")).startswith("## ✅ shop: promoted\n")
+
+
+def test_evidence_that_became_enough_in_a_later_step_leaves_no_doubt() -> None:
+    unsure = StepLog(5, 330.0, 10, 0, 90, 0, "inconclusive", "too few")
+    sure = StepLog(25, 330.0, 600, 0, 900, 0, "promote", "enough")
+    page = rollout_page(outcome("promoted", unsure, sure))
+    assert page.startswith("## ✅ shop: promoted\n")
 
 
 def test_a_failed_tests_output_cannot_write_markdown() -> None:
