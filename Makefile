@@ -1,0 +1,64 @@
+# Every target sets itself up; a second run finds everything in place.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+RUFF := .venv/bin/ruff
+UV := .venv/bin/uv --no-config
+FAMILIES := scan deploy dev uv
+MODULES := tests/node/node_modules/.package-lock.json
+
+.PHONY: help
+help: ## Say what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: setup
+setup: environment $(MODULES) ## Make .venv and what the tests need of Node
+
+# The bootstrap knows by hash whether .venv is still right, and wipes it, stamp and all, if not.
+.PHONY: environment
+environment:
+	@scripts/bootstrap.sh --into .venv dev
+	@[[ .venv/.airlock-editable -nt pyproject.toml ]] || { \
+	  $(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .; \
+	  touch .venv/.airlock-editable; }
+
+$(MODULES): tests/node/package.json tests/node/package-lock.json
+	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+.PHONY: demo
+demo: environment ## Watch gate and release work, end to end, and get the report
+	@.venv/bin/airlock demo
+
+.PHONY: test
+test: setup lint ## Run every check and every test
+	$(PYTHON) -m pytest -n auto --dist worksteal
+
+.PHONY: lint
+lint: environment ## Check style and types
+	$(RUFF) check
+	$(RUFF) format --check
+	.venv/bin/mypy
+
+.PHONY: format
+format: environment ## Put the source into its style
+	$(RUFF) check --fix
+	$(RUFF) format
+
+.PHONY: lock
+lock: environment ## Renew requirements/*.txt from *.in; UPGRADE=1 takes the newest
+	for family in $(FAMILIES); do \
+	  $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    $(if $(UPGRADE),--upgrade) requirements/$$family.in --output-file requirements/$$family.txt; \
+	done
+
+.PHONY: docs
+docs: environment ## Write the generated parts of README.md, docs/ and schema/
+	$(PYTHON) scripts/docs.py
+
+.PHONY: bench
+bench: environment ## Measure, one table each
+	for benchmark in benchmarks/*.py; do $(PYTHON) "$$benchmark"; done
