@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import yaml
 
+from airlock.config import bounds
 from airlock.config.locate import located
 from airlock.config.model import PATH, Config, decode
 from airlock.errors import AirlockError
@@ -44,6 +45,7 @@ def parse(text: str, path: str = PATH) -> Config:
     Raises:
         AirlockError: Not YAML, a key twice, an unknown key, or a value out of its bounds.
     """
+    bounds.check(text, path)
     try:
         tree = yaml.compose(text, Loader=yaml.CSafeLoader)
         _refuse_repeated_keys(tree, path)

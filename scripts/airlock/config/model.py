@@ -80,7 +80,7 @@ class Rollout(Section, frozen=True):
         steps: Percent of traffic at each step, rising to 100.
         step_duration: Least time each step is watched.
         ready_timeout: Longest wait for a revision or a traffic change to take effect.
-        on_cancel: What a cancelled release does: back to stable, or stay and be settled later.
+        on_cancel: What a cancelled release does: back to stable, or leave traffic as it is.
     """
 
     steps: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (5, 25, 50, 100)
@@ -184,7 +184,7 @@ class Scan(Section, frozen=True):
     allow: tuple[Allow, ...] = ()
     exclude: tuple[Text, ...] = ()
     salt: Text = "airlock"
-    inline_allow: Literal["warn", "ignore"] = "warn"
+    inline_allow: Literal["warn", "ignore"] = "ignore"
 
 
 class Config(Section, frozen=True):

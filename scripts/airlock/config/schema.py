@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -35,9 +36,10 @@ def _span_schema(kind: type) -> dict[str, Any]:
 
 def _describe(section: type[Section], definition: dict[str, Any]) -> None:
     """Move a section's docstring and its spans' defaults into its schema definition."""
-    head, _, args = (section.__doc__ or "").partition("Args:")
+    # Python 3.13 and newer take a docstring's indentation away when they compile it.
+    head, _, args = inspect.cleandoc(section.__doc__ or "").partition("Args:")
     definition["description"] = " ".join(head.split())
-    for match in re.finditer(r"^ {8}(\w+): ((?:.|\n {12})+)", args, re.MULTILINE):
+    for match in re.finditer(r"^ {4}(\w+): ((?:.|\n {8})+)", args, re.MULTILINE):
         field = match[1].replace("_", "-")
         definition["properties"][field]["description"] = " ".join(match[2].split())
     for field in msgspec.structs.fields(section):

@@ -117,6 +117,23 @@ def test_any_text_is_a_config_or_one_line(text: str) -> None:
         assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param(
+            "a0: &a0 [x]\n"
+            + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)),
+            id="aliases",
+        ),
+        pytest.param("services: &s\n  api: *s\n", id="endless"),
+    ],
+)
+def test_a_small_file_cannot_stand_for_a_huge_one(text: str) -> None:
+    with pytest.raises(AirlockError, match="too large or too deeply nested"):
+        parse(text)
+
+
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
