@@ -3,99 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airlock.sandbox.github import Fault
+from contract.gate import airlock, event, pull_request
 from contract.github_work import REPO, Work
 from unit.leaks.support import Repository, token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
     from airlock.sandbox.github import GitHubStandIn
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-START = f"""
-import sys
-sys.path.insert(0, {str(SCRIPTS)!r})
-from airlock.cli import run
-sys.exit(run(sys.argv[1:]))
-"""
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-    outputs: str
-    summary: str
-
-    def everything(self) -> str:
-        return self.out + self.err + self.outputs + self.summary
-
-
-def airlock(cwd: Path, *args: str, environ: Mapping[str, str] | None = None) -> Ran:
-    """Run it as a runner would: isolated mode, in a folder that may hold hostile modules."""
-    folder = cwd.parent / f"files-{cwd.name}"
-    folder.mkdir(exist_ok=True)
-    files = {"GITHUB_OUTPUT": folder / "output", "GITHUB_STEP_SUMMARY": folder / "summary"}
-    for file in files.values():
-        file.write_text("")
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", START, "scan-secrets", *args],
-        cwd=cwd,
-        env={
-            "PATH": os.environ["PATH"],
-            **{name: str(file) for name, file in files.items()},
-            **(environ or {}),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ran(
-        done.returncode,
-        done.stdout,
-        done.stderr,
-        files["GITHUB_OUTPUT"].read_text(),
-        files["GITHUB_STEP_SUMMARY"].read_text(),
-    )
-
-
-def event(folder: Path, name: str, **payload: Any) -> dict[str, str]:
-    file = folder / "event.json"
-    repository = {"full_name": "o/r", "default_branch": "main"}
-    file.write_text(json.dumps({"repository": repository, **payload}))
-    return {
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_EVENT_NAME": name,
-        "GITHUB_EVENT_PATH": str(file),
-        "GITHUB_REPOSITORY": "o/r",
-    }
-
-
-def pull_request(folder: Path, base: str, head: str, commits: int) -> dict[str, str]:
-    side = {"repo": {"full_name": "fork/r"}}
-    return event(
-        folder,
-        "pull_request",
-        pull_request={
-            "number": 7,
-            "commits": commits,
-            "title": "t",
-            "body": None,
-            "base": {"sha": base, "ref": "main", **side},
-            "head": {"sha": head, "ref": "feature", **side},
-        },
-    )
 
 
 @pytest.fixture
@@ -163,6 +84,47 @@ def test_an_allowlist_of_the_change_does_not_count_and_is_shown(
     ran = airlock(repo.root, environ=pull_request(tmp_path, base, head, 2))
     assert ran.code == 0
     assert "revoked" in ran.summary
+
+
+CONFIG, WRONG, RIGHT = ".github/airlock.yml", "scan:\n  alow: []\n", "scan:\n  allow: []\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "leaks", "code", "says"),
+    [
+        (RIGHT, WRONG, False, 2, ".github/airlock.yml:2: scan: unknown key 'alow'"),
+        (RIGHT, WRONG, True, 1, ".github/airlock.yml:2: scan: unknown key 'alow'"),
+        (WRONG, RIGHT, False, 0, ""),
+        (WRONG, WRONG, False, 2, "On the base branch: .github/airlock.yml:2"),
+    ],
+)
+def test_a_change_that_would_leave_the_configuration_broken(
+    repo: Repository, tmp_path: Path, *, before: str, after: str, leaks: bool, code: int, says: str
+) -> None:
+    repo.write(CONFIG, before)
+    base = repo.commit()
+    repo.write(CONFIG, after)
+    head = repo.commit(a__py=f"x = '{token('leak')}'\n" if leaks else "x = 1\n")
+    ran = airlock(repo.root, environ=pull_request(tmp_path, base, head, 1))
+    assert ran.code == code, ran.everything()
+    errors = [line for line in ran.out.splitlines() if line.startswith("::error")]
+    assert len(errors) == leaks + bool(says)
+    assert says in (errors or [""])[-1]
+    assert ("Ignored, and nothing is allowed" in ran.summary) is (before == WRONG)
+    assert ran.summary.startswith("## ❌" if code else "## ✅")
+
+
+def test_a_file_of_ours_is_not_written_through_a_link_of_the_change(
+    repo: Repository, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    target.write_text("untouched")
+    (repo.root / "out").symlink_to(tmp_path)
+    repo.commit()
+    ran = airlock(repo.root, "--base", "base", "--sarif", "out/target")
+    assert ran.code == 2
+    assert "symbolic link" in ran.err
+    assert target.read_text() == "untouched"
 
 
 def test_nothing_of_the_checkout_is_imported(repo: Repository, tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_it_opens_bare_repositories_and_linked_working_trees(
     assert linked.place("objects").resolve() == (repo.root / ".git" / "objects").resolve()
 
 
+def test_a_bare_repository_inside_a_checkout_is_not_opened(repo: Repository) -> None:
+    # A change could bring it, with a configuration and with objects that are not what they say.
+    inner = repo.root / "services"
+    Repository.create(inner, "--bare")
+    assert Git.open(inner, os.environ).git_dir == repo.root / ".git"
+
+
 def test_outside_a_repository(tmp_path: Path) -> None:
     with pytest.raises(AirlockError, match="not in a git repository"):
         Git.open(tmp_path, os.environ)
@@ -86,6 +93,24 @@ def test_blobs(repo: Repository) -> None:
     assert git.blob(repo.head(), "b.txt") is None
 
 
+def test_a_blob_that_is_there_but_cannot_be_read_is_not_taken_for_none(repo: Repository) -> None:
+    repo.write("folder/x", "x")
+    repo.commit()
+    with pytest.raises(AirlockError, match="not a file"):
+        Git.open(repo.root, os.environ).blob("HEAD", "folder")
+
+
+def test_merge_base(repo: Repository) -> None:
+    fork = repo.head()
+    repo.branch("side")
+    repo.commit(b__txt="b")
+    git = Git.open(repo.root, os.environ)
+    assert git.merge_base("main", "side") == fork
+    repo.git("checkout", "-q", "--orphan", "other")
+    repo.commit("other")
+    assert git.merge_base("main", "other") is None
+
+
 def test_stream_yields_all_and_ends_the_process_when_closed(repo: Repository) -> None:
     repo.commit(big__txt="x" * 5_000_000)
     git = Git.open(repo.root, os.environ)
@@ -120,8 +145,13 @@ def test_only_ids_and_full_refs_are_fetched(repo: Repository, name: str) -> None
 def test_programs_named_by_a_remote_are_not_run(repo: Repository) -> None:
     trap = repo.root / "trap"
     repo.git("remote", "add", "origin", f"ext::touch {trap}")
+    git = Git.open(repo.root, os.environ)
     with pytest.raises(GitError):
-        Git.open(repo.root, os.environ).fetch("refs/heads/main")
+        git.fetch("refs/heads/main")
+    repo.git("remote", "set-url", "origin", f"file://{repo.root}")
+    repo.git("config", "remote.origin.uploadpack", f"touch {trap}; git-upload-pack")
+    git.fetch("refs/heads/main")
+    assert git.remote_commit("refs/heads/main") == repo.head()
     assert not trap.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import os
 import sys
@@ -24,18 +25,17 @@ from airlock.leaks.commits import from_event, from_revisions
 from airlock.leaks.engine import Engine
 from airlock.leaks.patch import Tally
 from airlock.leaks.sarif import sarif
-from airlock.leaks.scan import Result, detect, judge, result
+from airlock.leaks.scan import Result, Scrubber, detect, judge, result
 from airlock.leaks.shallow import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airlock.cli.console import Console
     from airlock.github.event import Event
-    from airlock.leaks.commits import Range
     from airlock.leaks.patch import Added
 
-_OK, _FAILED = 0, 1
+_OK, _FAILED, _ERROR = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,8 @@ def command(
     console = console_for(environ)
     request = _request(environ, base, head, staged=staged)
     git = Git.open(Path(path), environ)
+    for file in (sarif_path, json_path):
+        _refuse_links(file, git.root)
     found = _scan(git, request, config_path, environ, console)
     _write(sarif_path, sarif(found))
     _write(json_path, report.as_json(found))
@@ -151,7 +153,9 @@ def command(
     console.output("sarif", sarif_path)
     console.output("comment", _comment(comment, found, request.event, environ, console))
     console.info(f"{report.headline(found)}. {report.counts(found)}.")
-    return _FAILED if found.blocking else _OK
+    if found.broken:
+        console.error(found.broken)
+    return _FAILED if found.blocking else _ERROR if found.broken else _OK
 
 
 def _request(environ: Mapping[str, str], base: str, head: str, *, staged: bool) -> Request:
@@ -165,15 +169,15 @@ def _request(environ: Mapping[str, str], base: str, head: str, *, staged: bool) 
 def _scan(
     git: Git, request: Request, config_path: str, environ: Mapping[str, str], console: Console
 ) -> Result:
-    tally = Tally()
-    today = dt.datetime.fromtimestamp(clock_from(environ).now(), tz=dt.UTC).date()
+    scan = functools.partial(_judged, git, config_path, clock_from(environ).now())
     if request.staged:
-        allowed = allowlist.read(git, git.commit("HEAD"), config_path)
-        excluded: set[str] = set()
-        texts = staged_text(git, tally)
-        findings = judge(detect(Engine(), texts, allowed, excluded), allowed, today)
-        found = result("the staged changes", findings, tally, excluded, allowed.remarks)
-        return replace(found, remarks=(*found.remarks, *_own_changes(tally, config_path)))
+        head = git.commit("HEAD")
+        return scan(
+            label="the staged changes",
+            trusted=head,
+            head="",
+            read=lambda left_out, tally: staged_text(git, tally, left_out),
+        )
     origin = Origin(
         server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
         token=environ.get("AIRLOCK_TOKEN", ""),
@@ -187,46 +191,50 @@ def _scan(
         return Result(
             "a deleted ref", remarks=("A deleted ref adds nothing: there was nothing to scan",)
         )
+    # A branch may be named after a secret, and its name is said long before the verdict.
+    change = replace(change, label=Scrubber(Engine(), ())(change.label))
+    scan = functools.partial(scan, label=change.label, trusted=change.trusted, head=change.head)
     commits = list_commits(git, change)
     if not commits:
-        return Result(
-            change.label,
-            remarks=(f"Nothing to scan: the base already has every commit of {change.label}",),
+        return scan(
+            read=lambda *_: (),
+            remark=f"Nothing to scan: the base already has every commit of {change.label}",
         )
-    return _scan_commits(
-        git, change, commits, config_path=config_path, today=today, console=console
-    )
-
-
-def _scan_commits(
-    git: Git,
-    change: Range,
-    commits: list[str],
-    *,
-    config_path: str,
-    today: dt.date,
-    console: Console,
-) -> Result:
-    tally, excluded = Tally(), set[str]()
-    allowed = allowlist.read(git, change.trusted, config_path)
     with console.progress(f"Scanning {change.label}") as progress:
 
-        def watched() -> Iterator[Added]:
-            for added in added_text(git, commits, tally):
+        def watched(left_out: Callable[[str], bool], tally: Tally) -> Iterator[Added]:
+            for added in added_text(git, commits, tally, left_out):
                 yield added
                 step = tally.commits * 20 // len(commits)
                 progress.update(step / 20, f"{step * 5} % of {len(commits)} commits")
 
-        findings = judge(detect(Engine(), watched(), allowed, excluded), allowed, today)
-    remarks = (*allowed.remarks, *_own_changes(tally, config_path))
-    return result(change.label, findings, tally, excluded, remarks)
+        return scan(read=watched)
 
 
-def _own_changes(tally: Tally, config_path: str) -> list[str]:
-    return [
+def _judged(
+    git: Git,
+    config_path: str,
+    now: float,
+    *,
+    label: str,
+    trusted: str | None,
+    head: str,
+    read: Callable[[Callable[[str], bool], Tally], Iterable[Added]],
+    remark: str = "",
+) -> Result:
+    """Read a change and judge it by what the trusted commit accepts."""
+    allowed = allowlist.read(git, trusted, config_path)
+    engine, tally, excluded = Engine(), Tally(), set[str]()
+    today = dt.datetime.fromtimestamp(now, tz=dt.UTC).date()
+    detections = detect(engine, read(allowed.excludes, tally), allowed, excluded)
+    verdict = judge(engine, detections, allowed, today)
+    edited = [
         f"This change edits {name}, which says what is allowed; the scan used the base's version"
-        for name in allowlist.changed(tally.files, config_path)
+        for name in allowlist.changed(git, trusted, head, config_path)
     ]
+    broken = allowlist.broken(git, trusted, head, config_path)
+    remarks = [*([remark] if remark else []), *allowed.remarks, *edited]
+    return result(label, verdict, tally, excluded, remarks=remarks, broken=broken)
 
 
 def _comment(
@@ -243,7 +251,7 @@ def _comment(
     """
     if mode == "never" or not isinstance(event, PullRequest):
         return "none"
-    wanted = mode == "always" or bool(found.blocking)
+    wanted = mode == "always" or bool(found.blocking or found.broken)
     token = environ.get("AIRLOCK_TOKEN", "")
     if not token:
         if wanted:
@@ -271,6 +279,17 @@ def _comment(
     if outcome.outcome == "forbidden" and wanted:
         console.annotate([Annotation("warning", outcome.reason, title="No comment")])
     return outcome.outcome
+
+
+def _refuse_links(path: str, root: Path) -> None:
+    """Refuse a file in the checkout that a symbolic link of the change leads out of it."""
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links
+    if path and place.is_relative_to(root) and place.resolve() != place:
+        raise AirlockError(
+            "a symbolic link in the checkout leads elsewhere",
+            where=path,
+            fix="Write to a file outside the checkout",
+        )
 
 
 def _write(path: str, document: object) -> None:

@@ -21,9 +21,9 @@ from airlock import config
 from airlock.errors import AirlockError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from detect_secrets.plugins.base import BasePlugin
 
-    from airlock.config import Allow, Scan
+    from airlock.config import Scan
     from airlock.git import Git
     from airlock.leaks.engine import Detection
 
@@ -53,7 +53,7 @@ class Allowlist:
 
     def excludes(self, path: str) -> bool:
         """Return whether `path` is not to be scanned."""
-        return any(_glob(pattern).fullmatch(path) for pattern in self.scan.exclude)
+        return _excluded(self.scan.exclude, path)
 
     def verdict(
         self, rule: str, fingerprint: str, detection: Detection, today: dt.date
@@ -71,7 +71,7 @@ class Allowlist:
         return "", note
 
     def _in_baseline(self, detection: Detection) -> bool:
-        known = self.baseline.get(detection.added.path)
+        known = self.baseline.get(detection.path)
         if not known:
             return False
         value = detection.secret.reveal()
@@ -79,7 +79,7 @@ class Allowlist:
             return True
         return any(
             PotentialSecret.hash_secret(stock) in known
-            for stock in _stock_values(detection.added.path, detection.context.reveal())
+            for stock in _stock_values(detection.path, detection.context.reveal())
             if len(stock) >= _SHORTEST and (stock in value or value in stock)
         )
 
@@ -88,7 +88,7 @@ def read(git: Git, commit: str | None, path: str = config.PATH) -> Allowlist:
     """Return what `commit` accepts; the strict defaults where it has no such files.
 
     A file that is wrong is a remark, not an error: the change may be the one that corrects it, and
-    without it the scan is only stricter.
+    without it the scan is only stricter. Whether it does, `broken` tells.
 
     Args:
         git: The repository.
@@ -100,29 +100,61 @@ def read(git: Git, commit: str | None, path: str = config.PATH) -> Allowlist:
             remarks=("No trusted commit to read the allowlist from: nothing is allowed",)
         )
     remarks = []
-    scan = config.Scan()
-    text = git.blob(commit, path)
-    if text is not None:
-        try:
-            scan = config.parse(text.decode("utf-8"), path).scan
-            _check_dates(scan.allow, path)
-        except (AirlockError, UnicodeDecodeError) as error:
-            why = str(error) if isinstance(error, AirlockError) else f"{path}: not UTF-8."
-            remarks.append(f"Ignored, and nothing is allowed: {why}")
-            scan = config.Scan()
+    try:
+        scan = _parse(git.blob(commit, path), path)
+    except AirlockError as error:
+        remarks.append(f"Ignored, and nothing is allowed: {error}")
+        scan = config.Scan()
     results: dict[str, frozenset[str]] = {}
-    raw = git.blob(commit, BASELINE)
-    if raw is not None:
-        try:
-            results = _results(json.loads(raw))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            remarks.append(f"{BASELINE} is not a detect-secrets baseline and was ignored")
+    try:
+        raw = git.blob(commit, BASELINE)
+        results = _results(json.loads(raw)) if raw is not None else {}
+    except (AirlockError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        remarks.append(f"{BASELINE} is not a detect-secrets baseline and was ignored")
     return Allowlist(scan, results, tuple(remarks))
 
 
-def changed(paths: Iterable[str], path: str = config.PATH) -> list[str]:
-    """Return which of `paths` would change what is accepted, once they are merged."""
-    return sorted({path, BASELINE}.intersection(paths))
+def broken(git: Git, base: str | None, head: str, path: str = config.PATH) -> str:
+    """Return why the configuration would be wrong once `head` is merged into `base`, or empty.
+
+    Every release would fail on it. What counts is the merged file: a branch that does not touch it
+    is not to blame for an old version of it, nor for one that the base has corrected since.
+
+    Args:
+        git: The repository.
+        base: Trusted commit; None for none.
+        head: Last commit of the change; empty for the index.
+        path: The configuration's path.
+    """
+    ours = base is None or git.entry(head, path) != _at_fork(git, base, head, path)
+    try:
+        _parse(git.blob(head if ours else base or "", path), path)
+    except AirlockError as error:
+        return str(error) if ours else f"On the base branch: {error}"
+    return ""
+
+
+def changed(git: Git, base: str | None, head: str, path: str = config.PATH) -> list[str]:
+    """Return the files whose change would alter what is accepted, once `head` is merged.
+
+    Args:
+        git: The repository.
+        base: Trusted commit; None for none.
+        head: Last commit of the change; empty for the index.
+        path: The configuration's path.
+    """
+    if base is None:
+        return []
+    return [
+        file
+        for file in (path, BASELINE)
+        if git.entry(head, file) != _at_fork(git, base, head, file)
+    ]
+
+
+def _at_fork(git: Git, base: str, head: str, file: str) -> str | None:
+    """Return the id of `file` where the change began; the base's if they are unrelated."""
+    return git.entry(git.merge_base(base, head or "HEAD") or base, file)
 
 
 def _results(document: Any) -> dict[str, frozenset[str]]:
@@ -139,20 +171,42 @@ def _results(document: Any) -> dict[str, frozenset[str]]:
 
 def _stock_values(path: str, line: str) -> set[str]:
     """Return what the stock plugins, entropy included, report for a line: what baselines hash."""
-    with default_settings():
-        plugins = get_plugins()
-        found = [s for p in plugins for s in p.analyze_line(filename=path, line=line)]
+    found = [s for p in _stock_plugins() for s in p.analyze_line(filename=path, line=line)]
     return {secret.secret_value for secret in found if secret.secret_value}
 
 
-def _check_dates(entries: tuple[Allow, ...], path: str) -> None:
-    for number, entry in enumerate(entries):
+@functools.cache
+def _stock_plugins() -> tuple[BasePlugin, ...]:
+    with default_settings():
+        return tuple(get_plugins())
+
+
+def _parse(raw: bytes | None, path: str) -> Scan:
+    """Return the ``scan`` section of a file; the defaults where there is none.
+
+    Raises:
+        AirlockError: The file is wrong, in whatever section.
+    """
+    if raw is None:
+        return config.Scan()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise AirlockError("not UTF-8", where=path, fix="Save it as UTF-8 text") from None
+    scan = config.parse(text, path).scan
+    for number, entry in enumerate(scan.allow):
         try:
             dt.date.fromisoformat(entry.expires or "2000-01-01")
         except ValueError:
             raise AirlockError(
                 f"scan.allow[{number}].expires: no such day", where=path, fix="Use YYYY-MM-DD"
             ) from None
+    return scan
+
+
+@functools.lru_cache(maxsize=1024)
+def _excluded(patterns: tuple[str, ...], path: str) -> bool:
+    return any(_glob(pattern).fullmatch(path) for pattern in patterns)
 
 
 @functools.cache

@@ -67,6 +67,9 @@ def from_event(git: Git, event: Event, origin: Origin) -> Range | None:
         found = Range(event.sha, (), event.sha, "the whole history", expected=1)
     depth = event.commits if isinstance(event, PullRequest) else 0
     complete(git, found.head, found.exclude, origin, depth)
+    if git.commit(found.head) is None:
+        # A tag may name a file; `git rev-list` would read nothing and say nothing.
+        raise AirlockError("not a commit, so it has no history to scan", where=found.head)
     return found
 
 

@@ -44,6 +44,11 @@ def is_placeholder(value: str) -> bool:
     )
 
 
+def without_placeholders(value: str) -> str:
+    """Return what is left of `value` if the words that mark an example are taken for filling."""
+    return _PLACEHOLDER.sub("zz", value)
+
+
 def is_noise(value: str, line: str) -> bool:
     """Return whether a value that only follows a secret's name is most likely none.
 

@@ -46,7 +46,7 @@ CLOUD = (
     provider(
         "google-oauth-secret",
         "Google OAuth client secret",
-        rf"{B}GOCSPX-[A-Za-z0-9_-]{{28}}{E}",
+        rf"GOCSPX-[A-Za-z0-9_-]{{28}}{E}",
         ("GOCSPX-",),
         "Reset the client's secret under APIs & Services, Credentials",
     ),
@@ -71,7 +71,7 @@ CLOUD = (
     provider(
         "digitalocean-token",
         "DigitalOcean token",
-        rf"{B}do[opr]_v1_[a-f0-9]{{64}}{E}",
+        rf"do[opr]_v1_[a-f0-9]{{64}}{E}",
         ("dop_v1_", "doo_v1_", "dor_v1_"),
         "Revoke it in the control panel under API, Tokens",
     ),
@@ -93,8 +93,8 @@ CODE = (
         "github-token",
         "GitHub token",
         (
-            rf"{B}gh[pousr]_[A-Za-z0-9]{{36,255}}{E}",
-            rf"{B}github_pat_[A-Za-z0-9]{{22}}_[A-Za-z0-9]{{59}}{E}",
+            rf"gh[pousr]_[A-Za-z0-9]{{36,255}}?(?:{E}|(?=gh[pousr]_))",
+            rf"github_pat_[A-Za-z0-9]{{22}}_[A-Za-z0-9]{{59}}{E}",
         ),
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
         "Revoke it at https://github.com/settings/tokens, then read the security log",
@@ -103,8 +103,8 @@ CODE = (
         "gitlab-token",
         "GitLab token",
         (
-            rf"{B}gl(?:{GL})-[A-Za-z0-9_-]{{20,300}}{DOTS}{E}",
-            rf"{B}GR1348941[A-Za-z0-9_-]{{20,50}}{E}",
+            rf"gl(?:{GL})-[A-Za-z0-9_-]{{20,300}}{DOTS}{E}",
+            rf"GR1348941[A-Za-z0-9_-]{{20,50}}{E}",
         ),
         (
             *("glpat-", "gldt-", "glft-", "glsoat-", "glrt-", "glimt-", "glptt-", "glagent-"),
@@ -116,7 +116,7 @@ CODE = (
         "npm-token",
         "npm token",
         (
-            rf"{B}npm_[A-Za-z0-9]{{36}}{E}",
+            rf"npm_[A-Za-z0-9]{{36}}{E}",
             r":_authToken=[\"']?([A-Fa-f0-9]{8}(?:-[A-Fa-f0-9]{4}){3}-[A-Fa-f0-9]{12})",
         ),
         ("npm_", ":_authToken="),
@@ -126,21 +126,21 @@ CODE = (
     provider(
         "pypi-token",
         "PyPI token",
-        rf"{B}pypi-AgE[A-Za-z0-9_-]{{80,400}}{E}",
+        rf"pypi-AgE[A-Za-z0-9_-]{{80,400}}{E}",
         ("pypi-AgE",),
         "Remove it in the account settings, and check what was uploaded since",
     ),
     provider(
         "rubygems-key",
         "RubyGems key",
-        rf"{B}rubygems_[a-f0-9]{{48}}{E}",
+        rf"rubygems_[a-f0-9]{{48}}{E}",
         ("rubygems_",),
         "Delete it at https://rubygems.org/profile/api_keys",
     ),
     provider(
         "docker-hub-token",
         "Docker Hub token",
-        rf"{B}dckr_[po]at_[A-Za-z0-9_-]{{27,32}}{E}",
+        rf"dckr_[po]at_[A-Za-z0-9_-]{{27,32}}{E}",
         ("dckr_pat_", "dckr_oat_"),
         "Delete it under Account settings, Personal access tokens",
     ),
@@ -157,7 +157,7 @@ CODE = (
         "grafana-token",
         "Grafana token",
         (
-            rf"{B}glsa_[A-Za-z0-9]{{32}}_[a-f0-9]{{8}}{E}",
+            rf"glsa_[A-Za-z0-9]{{32}}_[a-f0-9]{{8}}{E}",
             rf"{B}glc_[A-Za-z0-9+/]{{32,400}}={{0,2}}",
         ),
         ("glsa_", "glc_"),
@@ -166,14 +166,14 @@ CODE = (
     provider(
         "sentry-token",
         "Sentry token",
-        (rf"{B}sntrys_eyJ[A-Za-z0-9+/=_-]{{80,400}}", rf"{B}sntryu_[a-f0-9]{{64}}{E}"),
+        (r"sntrys_eyJ[A-Za-z0-9+/=_-]{80,400}", rf"sntryu_[a-f0-9]{{64}}{E}"),
         ("sntrys_", "sntryu_"),
         "Revoke it under Settings, Auth tokens",
     ),
     provider(
         "postman-key",
         "Postman API key",
-        rf"{B}PMAK-[a-f0-9]{{24}}-[a-f0-9]{{34}}{E}",
+        rf"PMAK-[a-f0-9]{{24}}-[a-f0-9]{{34}}{E}",
         ("PMAK-",),
         "Regenerate it under Settings, API keys",
     ),
@@ -194,14 +194,14 @@ CODE = (
     provider(
         "linear-key",
         "Linear API key",
-        rf"{B}lin_(?:api|oauth)_[A-Za-z0-9]{{40,64}}{E}",
+        rf"lin_(?:api|oauth)_[A-Za-z0-9]{{40,64}}{E}",
         ("lin_api_", "lin_oauth_"),
         "Revoke it under Settings, API",
     ),
     provider(
         "new-relic-key",
         "New Relic user key",
-        rf"{B}NRAK-[A-Z0-9]{{27}}{E}",
+        rf"NRAK-[A-Z0-9]{{27}}{E}",
         ("NRAK-",),
         "Delete it on the API keys page",
     ),

@@ -15,7 +15,7 @@ MODELS = (
     provider(
         "anthropic-key",
         "Anthropic API key",
-        rf"{B}sk-ant-[a-z]{{3,8}}\d{{2}}-[A-Za-z0-9_-]{{80,140}}{E}",
+        rf"sk-ant-[a-z]{{3,8}}\d{{2}}-[A-Za-z0-9_-]{{80,140}}{E}",
         ("sk-ant-",),
         "Disable it in the Console under API keys",
     ),
@@ -42,9 +42,9 @@ MESSAGES = (
         "slack-token",
         "Slack token",
         (
-            rf"{B}xox[abeoprs]-(?:\d{{1,15}}-){{1,4}}[A-Za-z0-9]{{18,160}}{E}",
-            rf"{B}xoxe\.xox[bp]-\d-[A-Za-z0-9-]{{20,250}}{E}",
-            rf"{B}xapp-\d-[A-Z0-9]{{6,20}}-\d{{6,20}}-[a-f0-9]{{64}}{E}",
+            rf"xox[abeoprs]-(?:\d{{1,15}}-){{1,4}}[A-Za-z0-9]{{18,160}}{E}",
+            rf"xoxe\.xox[bp]-\d-[A-Za-z0-9-]{{20,250}}{E}",
+            rf"xapp-\d-[A-Z0-9]{{6,20}}-\d{{6,20}}-[a-f0-9]{{64}}{E}",
         ),
         ("xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xoxe.xox", "xapp-"),
         "Revoke it with auth.revoke, or rotate it on the app's page",
@@ -87,7 +87,7 @@ MESSAGES = (
     provider(
         "brevo-key",
         "Brevo API or SMTP key",
-        rf"{B}x(?:key|smtp)sib-[a-f0-9]{{64}}-[A-Za-z0-9]{{16}}{E}",
+        rf"x(?:key|smtp)sib-[a-f0-9]{{64}}-[A-Za-z0-9]{{16}}{E}",
         ("xkeysib-", "xsmtpsib-"),
         "Delete it under SMTP & API",
     ),
@@ -131,14 +131,14 @@ MONEY_AND_DATA = (
     provider(
         "stripe-key",
         "Stripe live key",
-        (rf"{B}[rs]k_live_[A-Za-z0-9]{{24,247}}{E}", rf"{B}whsec_[A-Za-z0-9+/]{{32,64}}={{0,2}}"),
+        (rf"[rs]k_live_[A-Za-z0-9]{{24,247}}{E}", rf"{B}whsec_[A-Za-z0-9+/]{{32,64}}={{0,2}}"),
         ("sk_live_", "rk_live_", "whsec_"),
         "Roll it under Developers, API keys",
     ),
     provider(
         "stripe-test-key",
         "Stripe test key",
-        rf"{B}[rs]k_test_[A-Za-z0-9]{{24,247}}{E}",
+        rf"[rs]k_test_[A-Za-z0-9]{{24,247}}{E}",
         ("sk_test_", "rk_test_"),
         "Roll it under Developers, API keys, in test mode",
         tier="warn",
@@ -153,7 +153,7 @@ MONEY_AND_DATA = (
     provider(
         "shopify-token",
         "Shopify token",
-        rf"{B}shp(?:at|ca|pa|ss)_[a-fA-F0-9]{{32}}{E}",
+        rf"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{{32}}{E}",
         ("shpat_", "shpca_", "shppa_", "shpss_"),
         "Rotate the app's credentials in the partner dashboard",
     ),
@@ -179,7 +179,7 @@ MONEY_AND_DATA = (
     provider(
         "age-key",
         "age private key",
-        rf"{B}AGE-SECRET-KEY-1[0-9A-Z]{{58}}{E}",
+        rf"AGE-SECRET-KEY-1[0-9A-Z]{{58}}{E}",
         ("AGE-SECRET-KEY-1",),
         "Create another key and encrypt everything anew",
     ),

@@ -46,13 +46,25 @@ DIFF = (
 so that moving a file adds nothing; copies are not, so that a copy counts as added.
 """
 
+ATTRIBUTES = "* diff=airlock\n"
+CONFIG = """[diff "airlock"]
+\txfuncname = ^[^-]*(-----(BEGIN|END) [A-Z0-9 ]+-----)
+"""
+"""Attributes and driver that make hunk headers quote the armour line they stand below.
+
+Who replaces a private key in place changes all of it but its first and last line. The header of a
+hunk, where git otherwise shows the function, then tells that its text is the middle of a key.
+"""
+
 WINDOW = 256 * 1024
 """Most bytes of one piece of added text."""
 
 OVERLAP = 32 * 1024
 """Bytes that one piece repeats of the one before it, in which a secret across the cut is whole."""
 
-_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(?: (-----BEGIN [A-Z0-9 ]+-----))?")
+# A hunk that begins in the middle of a key begins with a line of nothing but base64.
+_BODY = re.compile(rb"[^A-Za-z0-9+/=\n]*+[A-Za-z0-9+/=]{16,}+[^A-Za-z0-9+/=\n]*(?:\n|\Z)")
 _RUNS = {
     "-": re.compile(rb"(?:-[^\n]*+\n)++"),
     "+": re.compile(rb"(?:\+[^\n]*+\n)++"),
@@ -72,6 +84,8 @@ class Added:
         line: Line of the file in which `text` begins, from 1; 0 if `text` is the file's new name.
         text: Bytes as in the file, without the last line end; may begin or end inside a line.
         cut: Whether more of the same follows, beginning with the last `OVERLAP` bytes of this.
+        source: The file's old name, if `text` is the new one of a file that was moved.
+        inside: First line of the private key in whose middle `text` begins; empty if in none.
     """
 
     commit: str
@@ -80,6 +94,8 @@ class Added:
     line: int
     text: bytes
     cut: bool = False
+    source: str = ""
+    inside: bytes = b""
 
 
 @dataclass
@@ -126,7 +142,7 @@ class _Parser:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._rest = b""
-        self._commit = self._date = self._path = ""
+        self._commit = self._date = self._path = self._source = ""
         self._left = {"-": 0, "+": 0}
         self._inside = False  # of a line whose end is not read yet
         self._hunk = _Window()
@@ -164,9 +180,11 @@ class _Parser:
             self._path = _same_name(line[len(b"diff --git ") :])
         elif line.startswith(b"+++ "):
             self._path = _name(line[4:])
+        elif line.startswith(b"rename from "):
+            self._source = _text(unquote(line[len(b"rename from ") :]))
         elif line.startswith(b"rename to "):
             self._path = _text(unquote(line[len(b"rename to ") :]))
-            yield self._named()
+            yield self._named(self._source)
         elif line.startswith(b"new file mode "):
             yield self._named()
         elif line.startswith(b"@@ "):
@@ -174,13 +192,20 @@ class _Parser:
             if found is None or (not self._path and _count(found[3])):
                 raise _broken("a hunk header makes no sense")
             self._left = {"-": _count(found[1]), "+": _count(found[3])}
-            self._hunk = _Window(line=int(found[2]))
+            self._hunk = _Window(line=int(found[2]), inside=found[4] or b"")
         elif line.startswith((b"Binary files ", b"GIT binary patch", b"@@@ ")):
             raise _broken("content is left out")
 
-    def _named(self) -> Added:
+    def _named(self, source: str = "") -> Added:
         text = self._path.encode("utf-8", "surrogateescape")
-        return Added(self._commit, self._date, self._path, 0, text)
+        return Added(self._commit, self._date, self._path, 0, text, source=source)
+
+    def _added(self, text: bytes, *, cut: bool = False) -> Added:
+        hunk, inside = self._hunk, b""
+        if hunk.inside:
+            inside = hunk.inside if _BODY.match(text) else b""
+            hunk.inside = b""
+        return Added(self._commit, self._date, self._path, hunk.line, text, cut=cut, inside=inside)
 
     def _take(self, sign: str, data: bytes, at: int) -> int:
         """Take what `data` holds of the lines still due and return the place behind it."""
@@ -221,15 +246,12 @@ class _Parser:
         """Yield full windows of the hunk, and what remains if it is complete."""
         hunk = self._hunk
         while len(hunk.text) > WINDOW:
-            yield Added(
-                self._commit, self._date, self._path, hunk.line, bytes(hunk.text[:WINDOW]), cut=True
-            )
+            yield self._added(bytes(hunk.text[:WINDOW]), cut=True)
             done = WINDOW - OVERLAP
             hunk.line += hunk.text.count(b"\n", 0, done)
             del hunk.text[:done]
         if last:
-            text = bytes(hunk.text).removesuffix(b"\n")
-            yield Added(self._commit, self._date, self._path, hunk.line, text)
+            yield self._added(bytes(hunk.text).removesuffix(b"\n"))
 
 
 @dataclass
@@ -237,6 +259,7 @@ class _Window:
     """Added text of the hunk being read, not yet handed on, and the line it begins in."""
 
     line: int = 0
+    inside: bytes = b""
     text: bytearray = field(default_factory=bytearray)
 
 

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from airlock.leaks.finding import Tier
 
 # No letter or digit before and after: the token is whole, and a search cannot restart at every
-# character of a long run. Names like dump-TOKEN_old.txt are why - and _ may stand there.
-B = r"(?<![A-Za-z0-9])"
+# character of a long run. A prefix that is unmistakable needs no B. Names like dump-TOKEN_old.txt
+# are why - and _ may stand there. A letter or digit that ends an escape is no part of what follows:
+# \n, \x3d, \u003d, %3D, or a colour's "[1;32m".
+B = (
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[abefnrtv0])|(?<=%[0-9A-Fa-f]{2})|(?<=\\x[0-9A-Fa-f]{2})"
+    r"|(?<=\\u[0-9A-Fa-f]{4})|(?<=[\[;][0-9]m)|(?<=[\[;][0-9]{2}m))"
+)
 E = r"(?![A-Za-z0-9])"
 
 # What a routable GitLab token has behind its random part: the place where it is kept.

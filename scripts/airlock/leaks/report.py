@@ -17,6 +17,7 @@ MARKER = "<!-- airlock:scan-secrets -->"
 COMMENT_ROWS = 20
 """Findings listed in a comment; the summary has all of them."""
 
+_PATH = 160
 _UNSAFE = re.compile(r"[\\`*_{}\[\]()#+!|<>&~@:/-]")
 
 
@@ -26,6 +27,8 @@ def headline(result: Result) -> str:
     warnings = sum(1 for f in result.findings if not f.blocking and not f.silenced_by)
     if blocking:
         return f"{_count(blocking, 'leaked secret')} in {result.label}"
+    if result.broken:
+        return f"No leaked secret in {result.label}, but the configuration would be broken"
     if warnings:
         return f"No leaked secret in {result.label}, {_count(warnings, 'warning')} to look at"
     return f"No leaked secret in {result.label}"
@@ -61,14 +64,15 @@ def to_annotations(result: Result) -> list[Annotation]:
 
 def summary(result: Result) -> str:
     """Return the page for the job summary."""
-    icon = "❌" if result.blocking else "✅"
-    parts = [f"## {icon} {escape(headline(result))}", f"{counts(result)}."]
+    parts = [f"## {_icon(result)} {escape(headline(result))}", f"{counts(result)}."]
+    if result.broken:
+        parts.append(f"❌ {escape(result.broken)}")
     open_ = [finding for finding in result.findings if not finding.silenced_by]
     if result.blocking:
         parts.append(_advice(result))
     if open_:
         parts.append(_table(open_))
-        parts.append(_details("If a finding is no secret", _how_to_allow(open_[0])))
+        parts.append(_details("No secret? How to accept a finding", _how_to_allow(open_[0])))
     accepted = [finding for finding in result.findings if finding.silenced_by]
     if accepted:
         parts.append(_details(_count(len(accepted), "accepted finding"), _table(accepted)))
@@ -84,8 +88,9 @@ def comment(result: Result, run_url: str = "") -> str:
         result: The scan.
         run_url: Web page of the run; empty if unknown.
     """
-    icon = "❌" if result.blocking else "✅"
-    parts = [f"### {icon} {escape(headline(result))}", f"{counts(result)}."]
+    parts = [f"### {_icon(result)} {escape(headline(result))}", f"{counts(result)}."]
+    if result.broken:
+        parts.append(f"❌ {escape(result.broken)}")
     open_ = [finding for finding in result.findings if not finding.silenced_by]
     if result.blocking:
         parts.append(_advice(result))
@@ -113,6 +118,7 @@ def as_json(result: Result) -> dict[str, Any]:
             {**asdict(finding), "blocking": finding.blocking} for finding in result.findings
         ],
         "remarks": list(result.remarks),
+        "broken_configuration": result.broken,
     }
 
 
@@ -126,6 +132,10 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(lambda match: f"&#{ord(match[0])};", visible)
 
 
+def _icon(result: Result) -> str:
+    return "❌" if result.blocking or result.broken else "✅"
+
+
 def _message(finding: Finding) -> str:
     where = f" in commit {finding.commit[:12]}" if finding.commit else ""
     name = " The file's name holds it." if finding.line == 0 else ""
@@ -137,8 +147,8 @@ def _message(finding: Finding) -> str:
 
 
 def _advice(result: Result) -> str:
-    steps = list(dict.fromkeys(finding.rotate for finding in result.blocking))
-    rotate = "\n".join(f"   - {escape(step)}" for step in steps)
+    steps = dict.fromkeys((finding.title, finding.rotate) for finding in result.blocking)
+    rotate = "\n".join(f"   - {escape(title)}: {escape(step)}" for title, step in steps)
     return (
         "**What to do now**\n\n"
         "1. **Rotate first.** Whoever could read this branch may have the value already.\n"
@@ -153,9 +163,10 @@ def _table(findings: list[Finding]) -> str:
     rows = ["| | Secret | Where | Commit | Preview | Fingerprint |", "|-|-|-|-|-|-|"]
     for finding in findings:
         mark = "❌" if finding.blocking else "☑️" if finding.silenced_by else "⚠️"
-        place = f"{finding.path}:{finding.line}" if finding.line else f"{finding.path} (name)"
+        path = _short(finding.path)
+        place = f"{path}:{finding.line}" if finding.line else f"{path} (name)"
         remark = finding.silenced_by or finding.note
-        title = f"{escape(finding.title)}<br>{escape(remark)}" if remark else escape(finding.title)
+        title = f"{escape(finding.title)}: {escape(remark)}" if remark else escape(finding.title)
         cells = (mark, title, escape(place), finding.commit[:12] or "staged")
         rows.append(
             f"| {' | '.join(cells)} | {escape(finding.preview)} | `{finding.fingerprint}` |"
@@ -163,10 +174,15 @@ def _table(findings: list[Finding]) -> str:
     return "\n".join(rows)
 
 
+def _short(path: str) -> str:
+    """Return a path that fits a table: one of 4 kB would push everything else off the page."""
+    return path if len(path) <= _PATH else f"{path[: _PATH // 2]}…{path[-_PATH // 2 :]}"
+
+
 def _how_to_allow(finding: Finding) -> str:
     return (
-        f"Add it to `{config.PATH}` on the base branch; a pull request cannot allow its own"
-        " findings.\n\n"
+        f"If a finding is no secret, add it to `{config.PATH}` on the base branch; a pull request"
+        " cannot allow its own findings.\n\n"
         "```yaml\n"
         "scan:\n"
         "  allow:\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from detect_secrets.plugins.base import BasePlugin, RegexBasedDetector
@@ -64,6 +65,10 @@ class Format(RegexBasedDetector):
         self.secret_type = secret_type
         self.denylist = tuple(re.compile(pattern) for pattern in patterns)
 
+    def matches(self, value: str) -> bool:
+        """Return whether `value` holds a token, without anything around it."""
+        return any(pattern.search(value) for pattern in self.denylist)
+
 
 class PrivateKey(BasePlugin):
     """Yields whole private keys, armoured as RFC 7468 or PuTTY write them, encrypted or not.
@@ -81,11 +86,14 @@ class PrivateKey(BasePlugin):
     REACH = 12_000
     """Characters of the longest key, RSA with 8192 bits, with room for escapes."""
 
-    _HEAD = re.compile(
+    HEAD = (
         r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
         r"|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"
         r"|PuTTY-User-Key-File-[23]:"
     )
+    """Pattern of the first line."""
+
+    _HEAD = re.compile(HEAD)
     _TAIL = re.compile(r"-----END [A-Z0-9 ]{0,40}-----|---- END|Private-MAC: ?[0-9a-f]{0,64}")
     _BASE64 = re.compile(r"[A-Za-z0-9+/=]{16,}")
     _LEAST = 64
@@ -99,11 +107,13 @@ class PrivateKey(BasePlugin):
 
     def analyze_string(self, string: str) -> Generator[str, None, None]:
         """Yield each key from its header to its end."""
-        for head in self._HEAD.finditer(string):
+        heads = list(self._HEAD.finditer(string))
+        for head, following in zip_longest(heads, heads[1:]):
             before = string[max(0, head.start() - 40) : head.start()]
             if self._before and not self._before.search(before):
                 continue
             limit = head.end() + self.REACH
+            limit = min(limit, following.start()) if following else limit
             tail = self._TAIL.search(string, head.end(), limit)
             runs = list(self._BASE64.finditer(string, head.end(), tail.start() if tail else limit))
             body = "".join(run[0] for run in runs)

@@ -26,6 +26,7 @@ _GENERIC = (
         tier="block",
         detector=PrivateKey("Private key"),
         anchors=(b"private key", b"putty-user-key-file"),
+        trigger=re.compile(PrivateKey.HEAD.encode()),
         prefixes=("-----BEGIN ", "---- BEGIN ", "PuTTY-User-Key-"),
         rotate="Create another key, replace the public half everywhere, revoke certificates on it",
         reach=PrivateKey.REACH,

@@ -7,7 +7,10 @@ import functools
 import hashlib
 import hmac
 import os
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SHOWN = 16
 """Most characters of a value that a preview ever shows; all of them belong to a public prefix."""
@@ -62,10 +65,6 @@ class Secret:
         """
         return _fingerprint(self, salt)
 
-    def scrub(self, text: str) -> str:
-        """Return `text` without this value; values under `SCRUBBED` characters are left in."""
-        return text.replace(self._text, _REDACTED) if len(self._text) >= SCRUBBED else text
-
     def __repr__(self) -> str:
         return "Secret(…)"
 
@@ -85,6 +84,26 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled or copied")
+
+
+def redact(text: str, secrets: Iterable[Secret]) -> str:
+    """Return `text` without any of `secrets`; those under `SCRUBBED` characters are left in.
+
+    All of them are looked for in the text as it was: taking one out first could leave the rest of
+    another that overlaps it.
+    """
+    spans = []
+    for value in (secret.reveal() for secret in secrets):
+        at = text.find(value) if len(value) >= SCRUBBED else -1
+        while at >= 0:
+            spans.append((at, at + len(value)))
+            at = text.find(value, at + 1)
+    shown, done = [], 0
+    for start, end in sorted(spans):
+        if start >= done:
+            shown += [text[done:start], _REDACTED]
+        done = max(done, end)
+    return "".join([*shown, text[done:]])
 
 
 def _bytes(secret: Secret) -> bytes:

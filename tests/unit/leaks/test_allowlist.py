@@ -86,6 +86,78 @@ def test_what_is_no_baseline_is_a_remark(repo: Repository, text: str) -> None:
     assert "baseline" in found.remarks[0]
 
 
-def test_changes_to_what_is_allowed_are_named() -> None:
-    assert allowlist.changed({CONFIG, "a.py"}) == [CONFIG]
-    assert allowlist.changed({"a.py"}) == []
+def test_changes_to_what_is_allowed_are_named_even_without_an_added_line(repo: Repository) -> None:
+    repo.write("prepared.yml", "scan:\n  exclude: ['**']\n")
+    base = repo.commit()
+    git = Git.open(repo.root, os.environ)
+    assert allowlist.changed(git, base, repo.commit(a__py="1")) == []
+    (repo.root / ".github").mkdir()
+    repo.git("mv", "prepared.yml", CONFIG)
+    head = repo.commit("a pure rename")
+    assert allowlist.changed(git, base, head) == [CONFIG]
+    # The base has gone on: that is not this change's doing.
+    repo.git("checkout", "-q", base)
+    repo.write(".secrets.baseline", "{}")
+    assert allowlist.changed(git, repo.commit(), head) == [CONFIG]
+
+
+BROKEN, WHOLE = "scan:\n  alow: []\n", "scan:\n  allow: []\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "says"),
+    [
+        (WHOLE, WHOLE, ""),
+        (WHOLE, BROKEN, ".github/airlock.yml:2: scan: unknown key 'alow'"),
+        (BROKEN, WHOLE, ""),
+        (BROKEN, None, ""),
+        (BROKEN, BROKEN, "On the base branch: .github/airlock.yml:2"),
+        (None, BROKEN, ".github/airlock.yml:2"),
+        (BROKEN, f"{BROKEN}# no better\n", ".github/airlock.yml:2"),
+    ],
+)
+def test_what_would_be_wrong_once_merged(
+    repo: Repository, base: str | None, head: str | None, says: str
+) -> None:
+    commits = []
+    for text in (base, head):
+        (repo.root / CONFIG).unlink(missing_ok=True)
+        if text is not None:
+            repo.write(CONFIG, text)
+        commits.append(repo.commit())
+    found = allowlist.broken(Git.open(repo.root, os.environ), *commits)
+    assert found.startswith(says)
+    assert bool(found) is bool(says)
+
+
+def test_an_old_branch_is_not_blamed_for_what_the_base_corrected(repo: Repository) -> None:
+    repo.write(CONFIG, BROKEN)
+    repo.commit()
+    repo.branch("feature")
+    head = repo.commit(a__py="1")
+    repo.git("checkout", "-q", "main")
+    repo.write(CONFIG, WHOLE)
+    base = repo.commit()
+    assert allowlist.broken(Git.open(repo.root, os.environ), base, head) == ""
+
+
+def test_a_folder_in_place_of_a_list_is_no_list(repo: Repository) -> None:
+    base = repo.commit()
+    for name in (CONFIG, ".secrets.baseline"):
+        repo.write(f"{name}/x", "x")
+    head = repo.commit()
+    git = Git.open(repo.root, os.environ)
+    assert "not a file" in allowlist.broken(git, base, head)
+    assert allowlist.changed(git, base, head) == [CONFIG, ".secrets.baseline"]
+    assert len(read(repo, head).remarks) == 2
+
+
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+
+
+@pytest.mark.parametrize("text", [BOMB, "a: &a [*a]", "[" * 200_000, "{a: " * 100_000])
+def test_a_file_made_to_exhaust_its_reader_is_an_error(repo: Repository, text: str) -> None:
+    base = repo.commit()
+    repo.write(CONFIG, text)
+    found = allowlist.broken(Git.open(repo.root, os.environ), base, repo.commit())
+    assert "too large or too deeply nested" in found

@@ -9,13 +9,14 @@ import pytest
 
 from airlock.errors import AirlockError
 from airlock.git import Git
-from airlock.leaks.change import added_text, list_commits, staged_text
+from airlock.leaks.change import added_text, list_commits, never, staged_text
 from airlock.leaks.commits import Range
 from airlock.leaks.engine import Engine
 from airlock.leaks.patch import Tally
 from unit.leaks.support import Repository, pem, token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -27,13 +28,22 @@ def repo(tmp_path: Path) -> Repository:
     return repository
 
 
-def found(repo: Repository, base: str = "base", head: str = "HEAD") -> dict[str, tuple[str, int]]:
+def found(
+    repo: Repository,
+    base: str = "base",
+    head: str = "HEAD",
+    left_out: Callable[[str], bool] = never,
+) -> dict[str, tuple[str, int]]:
     """Return value -> (path, line) of what the range adds."""
     git = Git.open(repo.root, os.environ)
     change = Range(git.commit(head) or "", (git.commit(base) or "",), None, "test")
-    texts = added_text(git, list_commits(git, change), Tally())
+    texts = [
+        text
+        for text in added_text(git, list_commits(git, change), Tally(), left_out)
+        if not (text.line and left_out(text.path))
+    ]
     engine = Engine()
-    return {d.secret.reveal(): (d.added.path, d.line) for text in texts for d in engine.scan(text)}
+    return {d.secret.reveal(): (d.path, d.line) for text in texts for d in engine.scan(text)}
 
 
 def test_plain(repo: Repository) -> None:
@@ -95,6 +105,96 @@ def test_only_in_an_octopus_merge(repo: Repository) -> None:
     assert found(repo) == {secret: ("evil.py", 3)}
 
 
+@pytest.fixture
+def octopus(repo: Repository) -> Repository:
+    """A merge of three branches, not committed yet."""
+    for name in ("one", "two"):
+        repo.git("checkout", "-q", "-B", name, "base")
+        repo.commit(**{f"{name}__txt": f"{name}\n"})
+    repo.git("checkout", "-q", "main")
+    repo.commit(three__txt="three\n")
+    repo.git("merge", "-q", "--no-commit", "one", "two")
+    return repo
+
+
+def test_a_key_of_many_lines_only_in_an_octopus_merge(octopus: Repository) -> None:
+    key = pem("octopus")
+    octopus.write("a\nb", f"x\n{key}\n")
+    octopus.commit("octopus")
+    assert found(octopus) == {key: ("a\nb", 2)}
+
+
+def test_a_long_line_only_in_an_octopus_merge(octopus: Repository) -> None:
+    secret = token("octopus")
+    octopus.commit("octopus", long__js=f"{'a=1;' * 65_530}'{secret}';{'b=2;' * 65_530}\n")
+    assert found(octopus) == {secret: ("long.js", 1)}
+
+
+def test_an_octopus_merge_whose_author_has_no_date(octopus: Repository) -> None:
+    secret = token("undated")
+    octopus.commit("octopus", evil__py=f"t = '{secret}'\n")
+    raw = octopus.git("cat-file", "commit", "HEAD")
+    lines = ["author A <a@b> " if at.startswith("author") else at for at in raw.split("\n")]
+    options = ("hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+    head = octopus.git(*options, stdin="\n".join(lines).encode())
+    assert found(octopus, head=head) == {secret: ("evil.py", 1)}
+
+
+@pytest.mark.parametrize("parents", [2, 3])
+def test_a_merge_of_a_commit_with_itself(repo: Repository, parents: int) -> None:
+    secret = token("itself")
+    repo.write("evil.py", f"t = '{secret}'\n")
+    repo.git("add", "-A")
+    people = "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nm\n"
+    raw = f"tree {repo.git('write-tree')}\n" + f"parent {repo.head()}\n" * parents + people
+    options = ("hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+    head = repo.git(*options, stdin=raw.encode())
+    assert found(repo, head=head) == {secret: ("evil.py", 1)}
+
+
+def test_a_side_branch_of_a_merge_that_discards_it(repo: Repository) -> None:
+    secret = token("ours")
+    repo.branch("side")
+    repo.commit(s__py=f"t = '{secret}'\n")
+    repo.git("checkout", "-q", "main")
+    repo.commit(m__py="1\n")
+    repo.git("merge", "-q", "-s", "ours", "-m", "merge", "side")
+    assert found(repo) == {secret: ("s.py", 1)}
+
+
+def test_a_merge_of_unrelated_histories(repo: Repository) -> None:
+    secret = token("unrelated")
+    repo.git("checkout", "-q", "--orphan", "other")
+    repo.git("rm", "-rfq", ".")
+    repo.commit(z__py=f"t = '{secret}'\n")
+    repo.git("rm", "-q", "z.py")
+    repo.commit(y__py="1\n")
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "--allow-unrelated-histories", "-m", "merge", "other")
+    assert found(repo) == {secret: ("z.py", 1)}
+
+
+@pytest.mark.parametrize("edit", ["", "and = 1\n"])
+def test_a_file_moved_out_of_what_is_left_out_is_new(repo: Repository, edit: str) -> None:
+    secret = token("excluded")
+    body = f"t = '{secret}'\n" + "".join(f"line {n}\n" for n in range(40))
+    repo.write("docs/a.md", body)
+    repo.commit()
+    repo.git("mv", "docs/a.md", "a.py")
+    repo.commit(a__py=body + edit)
+    assert found(repo, left_out=lambda path: path.startswith("docs/")) == {secret: ("a.py", 1)}
+
+
+def test_a_staged_file_moved_out_of_what_is_left_out_is_new(repo: Repository) -> None:
+    secret = token("excluded")
+    repo.write("docs/a.md", f"t = '{secret}'\n")
+    repo.commit()
+    repo.git("mv", "docs/a.md", "a.py")
+    git = Git.open(repo.root, os.environ)
+    texts = staged_text(git, Tally(), lambda path: path.startswith("docs/"))
+    assert [d.path for text in texts for d in Engine().scan(text)] == ["a.py"]
+
+
 def test_a_clean_merge_of_the_base_adds_nothing(repo: Repository) -> None:
     # Fails if commits reach git in an order in which it forgot the ancestors of the merge: without
     # a merge base, the binary file conflicts, and what the base did to it looks like a resolution.
@@ -120,6 +220,46 @@ def test_binary_with_nul_bytes(repo: Repository) -> None:
     secret = token("binary")
     repo.commit(dump__bin=b"\0\1\2" * 200 + f"t = '{secret}'".encode() + b"\0" * 100)
     assert found(repo) == {secret: ("dump.bin", 1)}
+
+
+def test_nul_bytes_do_not_push_a_secret_out_of_sight(repo: Repository) -> None:
+    secret = token("padded")
+    repo.commit(dump__bin=f"t = '{secret}'".encode() + b"\0" * 600_000)
+    assert found(repo) == {secret: ("dump.bin", 1)}
+
+
+def test_utf16_of_several_windows(repo: Repository) -> None:
+    secrets = {token(f"utf16-{n}") for n in range(2000)}
+    text = "".join(f"t = '{secret}'\r\nsome other text\r\n" for secret in sorted(secrets))
+    repo.commit(w__txt=text.encode("utf-16-le"))
+    assert found(repo).keys() == secrets
+
+
+def test_a_private_key_replaced_in_place(repo: Repository) -> None:
+    old, new = pem("old"), pem("new")
+    repo.commit(k__pem=f"a certificate\n\n{old}\n")
+    repo.git("tag", "-f", "base")
+    repo.commit(k__pem=f"a certificate\n\n{new}\n")
+    ((value, place),) = found(repo).items()
+    assert place == ("k.pem", 4)
+    assert value == new.rpartition("\n")[0]
+
+
+def test_a_private_key_that_fills_empty_armour(repo: Repository) -> None:
+    head, *body, tail = pem("later").split("\n")
+    repo.commit(k__pem=f"{head}\nlater\n{tail}\n")
+    repo.commit(k__pem="\n".join([head, *body, tail]))
+    assert list(found(repo).values()) == [("k.pem", 2)]
+
+
+def test_text_below_armour_is_no_key(repo: Repository) -> None:
+    head, *body, tail = pem("old").split("\n")
+    words = "\n".join(f"SomeVeryLongIdentifier{n}" for n in range(9))
+    repo.commit(a__py=f"if text == '{head}':\n", b__pem="\n".join([head, *body, tail, "x\n"]))
+    repo.git("tag", "-f", "base")
+    repo.commit(a__py=f"if text == '{head}':\n    call({words})\n")
+    repo.commit(b__pem="\n".join([head, *body, tail, words]))
+    assert found(repo) == {}
 
 
 def test_utf16(repo: Repository) -> None:

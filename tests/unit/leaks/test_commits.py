@@ -11,7 +11,7 @@ from airlock.github.event import MergeGroup, PullRequest, Push, Schedule
 from airlock.leaks.change import list_commits
 from airlock.leaks.commits import Range, from_event, from_revisions
 from airlock.leaks.shallow import Origin
-from unit.leaks.support import Repository
+from unit.leaks.support import Repository, token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,6 +191,13 @@ def test_pushed_annotated_tag(remote: Repository, tmp_path: Path) -> None:
     tag = remote.git("rev-parse", "v1")
     clone = checkout(remote, tmp_path / "clone", "refs/tags/v1")
     assert len(resolve(clone, push(None, tag, "refs/tags/v1"))[1]) == 60
+
+
+def test_a_tag_that_names_a_file_is_no_pass(remote: Repository) -> None:
+    blob = remote.git("hash-object", "-w", "--stdin", stdin=token("blob").encode())
+    remote.git("update-ref", "refs/remotes/origin/main", "main")
+    with pytest.raises(AirlockError, match="not a commit"):
+        resolve(remote, push(None, blob, "refs/tags/x"))
 
 
 def test_laptop_compares_with_the_remotes_default_branch(

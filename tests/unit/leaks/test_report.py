@@ -34,9 +34,9 @@ def scan(
 ) -> Result:
     pieces = [Added(commit, "2026-01-02T03:04:05Z", path, 1, text.encode()) for path, text in texts]
     detections = [d for piece in pieces for d in ENGINE.scan(piece)]
-    findings = judge(detections, allowed or Allowlist(), TODAY)
+    verdict = judge(ENGINE, detections, allowed or Allowlist(), TODAY)
     tally = Tally(commits=1, files={path for path, _ in texts}, lines=1, bytes=1)
-    return result("pull request #7", findings, tally, set(), ())
+    return result("pull request #7", verdict, tally, set())
 
 
 def everything(found: Result) -> list[str]:
@@ -81,7 +81,8 @@ def test_one_finding_per_value_and_file_at_the_oldest_commit() -> None:
         Added(commit * 40, "", path, line, f"t = '{token('x')}'".encode())
         for commit, path, line in (("b", "a.py", 9), ("a", "a.py", 3), ("a", "b.py", 1))
     ]
-    found = judge([d for piece in newest_first for d in ENGINE.scan(piece)], Allowlist(), TODAY)
+    detections = [d for piece in newest_first for d in ENGINE.scan(piece)]
+    found = judge(ENGINE, detections, Allowlist(), TODAY).findings
     assert [(f.path, f.commit[0], f.line) for f in found] == [("a.py", "a", 3), ("b.py", "a", 1)]
 
 
@@ -134,7 +135,8 @@ def test_allowlist_comments_in_the_change(mode: Any, text: str, *, blocking: boo
 
 def test_a_comment_at_one_place_does_not_cover_another() -> None:
     value = token("x")
-    found = scan(("a.py", f"x = '{value}'  # pragma: allowlist secret\ny = '{value}'"))
+    text = f"x = '{value}'  # pragma: allowlist secret\ny = '{value}'"
+    found = scan(("a.py", text), allowed=Allowlist(Scan(inline_allow="warn")))
     assert [f.line for f in found.blocking] == [2]
 
 
@@ -180,6 +182,44 @@ def test_summary_escapes_file_names() -> None:
     page = report.summary(scan((name, token("x"))))
     for markup in ("<img", "@team", "](http", "a|b"):
         assert markup not in page
+
+
+def test_names_hold_no_secret_whether_or_not_it_was_found_elsewhere() -> None:
+    base, label = token("known file"), token("branch")
+    detections = list(ENGINE.scan(Added("c" * 40, "", f"{base}.py", 1, token("x").encode())))
+    verdict = judge(ENGINE, detections, Allowlist(), TODAY)
+    found = result(f"push to {label}", verdict, Tally(), set(), remarks=[label], broken=label)
+    shown = "".join(everything(found))
+    assert base[4:] not in shown
+    assert label[4:] not in shown
+
+
+def test_what_is_not_listed_is_no_worse_than_what_is_and_is_counted() -> None:
+    warnings = "".join(f"password = 'kQ8#x2!vP{n:03}'\n" for n in range(40))
+    texts = (("a.py", warnings), ("z.py", token("x")))
+    pieces = [Added("c" * 40, "", path, 1, text.encode()) for path, text in texts]
+    detections = [d for piece in pieces for d in ENGINE.scan(piece)]
+    assert len(detections) == 41
+    verdict = judge(ENGINE, detections, Allowlist(), TODAY, limit=5)
+    assert verdict.findings[0].path == "z.py"
+    assert verdict.unlisted == 41 - len(verdict.findings) > 0
+    assert f"{verdict.unlisted} more" in result("x", verdict, Tally(), set()).remarks[0]
+
+
+def test_what_is_accepted_does_not_use_up_the_list() -> None:
+    values = [token(str(n)) for n in range(40)]
+    known = {"a.py": frozenset(PotentialSecret.hash_secret(value) for value in values[:39])}
+    detections = list(ENGINE.scan(Added("c" * 40, "", "a.py", 1, "\n".join(values).encode())))
+    verdict = judge(ENGINE, detections, Allowlist(baseline=known), TODAY, limit=1)
+    assert [f.line for f in verdict.findings if f.blocking] == [40]
+
+
+def test_a_long_path_is_shortened_in_tables() -> None:
+    found = scan((f"first/{'d/' * 2000}last.py", token("x")))
+    body = report.comment(found)
+    assert len(body) < 3000
+    assert "first" in body
+    assert "last" in body
 
 
 def test_verdict_comes_first() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airlock.leaks.engine import Engine
-from airlock.leaks.patch import Added
+from airlock.leaks.patch import WINDOW, Added
 from airlock.leaks.rules import RULES
 from unit.leaks.support import ALNUM, HEX, pem, rand
 
@@ -220,6 +220,43 @@ def test_two_tokens_in_a_line_are_two_findings() -> None:
     assert scan(f"{one},{two}") == {one: "github-token", two: "github-token"}
 
 
+@pytest.mark.parametrize(
+    "before",
+    ["\\n", "\\t", "%3D", "%3a", "\\x3d", "\\u003d", "\x1b[32m", "\x1b[1;32m", "[0m", "_", "-"],
+)
+@pytest.mark.parametrize("rule", ["google-api-key", "mailchimp-key", "github-token"])
+def test_an_escape_before_a_token_is_no_part_of_it(rule: str, before: str) -> None:
+    value = FORMATS[rule][0]
+    assert scan(f'"output": "a{before}{value}"') == {value: rule}
+
+
+def test_a_token_right_behind_a_word() -> None:
+    value = FORMATS["github-token"][0]
+    assert scan(f"token{value}") == {value: "github-token"}
+
+
+@pytest.mark.parametrize("behind", ["example", "EXAMPLE", "xxxxxx", "dummy0123456789"])
+def test_a_word_behind_a_whole_token_does_not_make_it_a_placeholder(behind: str) -> None:
+    value = FORMATS["github-token"][0]
+    assert scan(f"t = '{value}{behind}'") == {f"{value}{behind}": "github-token"}
+
+
+def test_two_tokens_with_nothing_between_them() -> None:
+    one, two = FORMATS["github-token"][:2]
+    assert scan(one + two).keys() == {one, two}
+
+
+def test_what_warns_does_not_hide_what_blocks() -> None:
+    token = r("t", 10, "123456789") + ":" + "AP0" + r("t", 32)
+    assert scan(f'bot="{token}"')[token] == "telegram-token"
+
+
+def test_a_known_value_inside_another_does_not_hide_it() -> None:
+    one = FORMATS["github-token"][0]
+    two = one + r("more", 20)
+    assert scan(f"{one} {two}").keys() == {one, two}
+
+
 def test_a_comment_in_a_key_block_does_not_excuse_it() -> None:
     key = pem("pgp", "PGP ").replace("KEY-----", "KEY BLOCK-----")
     key = key.replace("BLOCK-----\n", "BLOCK-----\nComment: example\n\n", 1)
@@ -247,6 +284,23 @@ def test_time_stays_in_bounds_on_hostile_lines(unit: str) -> None:
     start = time.process_time()
     scan(text)
     assert time.process_time() - start < 3
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"),
+    [
+        ("key-\n", 3),
+        ("-----BEGIN PRIVATE KEY-----\n", 3),
+        ("pass", 3),
+        (FORMATS["github-token"][0] + ",", 3),
+        ('"private_key"\n', 3),
+    ],
+)
+def test_a_full_window_of_hits_takes_time_linear_in_it(unit: str, seconds: float) -> None:
+    text = (unit * (WINDOW // len(unit))).encode()
+    start = time.process_time()
+    scan(text)
+    assert time.process_time() - start < seconds
 
 
 def _blocks(name: str) -> bool:

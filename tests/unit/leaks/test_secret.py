@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airlock.leaks.secret import SCRUBBED, SHOWN, Secret
+from airlock.leaks.secret import SCRUBBED, SHOWN, Secret, redact
 
 text = st.text(min_size=SCRUBBED, max_size=60)
 
@@ -66,6 +66,11 @@ def test_fingerprints_are_short_stable_and_salted() -> None:
     assert secret.fingerprint("airlock") == "z36ba5tdau7t74h3"
 
 
-def test_scrub_leaves_short_words_alone() -> None:
-    assert Secret("tests").scrub("tests/unit.py") == "tests/unit.py"
-    assert Secret("correct horse").scrub("a correct horse b") == "a [redacted] b"
+def test_redaction_leaves_short_words_alone() -> None:
+    assert redact("tests/unit.py", [Secret("tests")]) == "tests/unit.py"
+    assert redact("a correct horse b", [Secret("correct horse")]) == "a [redacted] b"
+
+
+def test_redaction_of_secrets_that_overlap_leaves_nothing_of_either() -> None:
+    secrets = [Secret("abcdefghij"), Secret("ghijklmnop"), Secret("xyxyxyxy")]
+    assert redact("-abcdefghijklmnop-xyxyxyxyxy-", secrets) == "-[redacted]-[redacted]-"

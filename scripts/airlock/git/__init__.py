@@ -14,22 +14,24 @@ checks the owner of repositories it discovers only.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
 import re
 import subprocess
 import tempfile
-import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from airlock.errors import AirlockError
+from airlock.git.failure import GitError
+from airlock.git.settings import FIXED, OVERRIDES, PASSED_ON, credentials
 from airlock.kit.retry import Backoff, call
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
+
+__all__ = ["Git", "GitError", "credentials"]
 
 MINIMUM = (2, 35)
 """The first release with ``--remerge-diff``, without which merge resolutions stay unseen."""
@@ -40,75 +42,8 @@ BLOCK = 1 << 20
 NETWORK_TIMEOUT = 900.0
 """Seconds for one command; a stalled transfer ends sooner, by git's own low-speed limit."""
 
-# A child sees these and nothing else: no token of ours, and nothing that redirects git.
-_PASSED_ON = (
-    *("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-    "GIT_INDEX_FILE",  # which git sets for a pre-commit hook of a partial commit
-    *("http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
-)
-_FIXED = {
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_SYSTEM": "/dev/null",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": "/dev/null",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_PAGER": "cat",
-    "LC_ALL": "C",
-}
-_OVERRIDES = (
-    *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null"),
-    *("core.quotePath=true", "core.askPass=", "core.gitProxy=", "core.alternateRefsCommand="),
-    *("core.sshCommand=ssh -oBatchMode=yes", "credential.helper="),
-    *("diff.external=", "diff.noPrefix=false", "diff.mnemonicPrefix=false", "diff.relative=false"),
-    *("diff.suppressBlankEmpty=false", "diff.orderFile=/dev/null", "diff.ignoreSubmodules=none"),
-    *("log.showRoot=true", "log.showSignature=false", "color.ui=false"),
-    *("gc.auto=0", "maintenance.auto=false", "submodule.recurse=false"),
-    # Everything that runs a program of the URL's choice (ext::) stays off.
-    *("protocol.allow=never", "protocol.https.allow=always", "protocol.http.allow=always"),
-    *("protocol.ssh.allow=always", "protocol.file.allow=always"),
-    *("http.lowSpeedLimit=1000", "http.lowSpeedTime=60"),
-)
-
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
-
-# What git prints (LC_ALL=C) where another try may help, and where it will not; the text itself is
-# never shown, as it may quote URLs with credentials and names from the repository.
-_REASONS = (
-    (re.compile(r"(?i)could not resolve host"), "the host name does not resolve", True),
-    (re.compile(r"(?i)timed out|too slow|early EOF|hung up"), "the network failed", True),
-    (
-        re.compile(r"(?i)connection (refused|reset)|HTTP 5\d\d|RPC failed"),
-        "the network failed",
-        True,
-    ),
-    (re.compile(r"(?i)authentication|could not read User|: 40[13]"), "access was denied", False),
-    (re.compile(r"not our ref|couldn't find remote ref"), "the remote does not have it", False),
-    (re.compile(r"not found|does not appear to be a git repo"), "no such remote repository", False),
-    (re.compile(r"promisor|unable to read [0-9a-f]{40}|missing blob"), "objects missing", False),
-)
-
-
-class GitError(AirlockError):
-    """A git command failed.
-
-    Args:
-        command: The subcommand, for example ``log``.
-        code: Its exit code.
-        stderr: What it said; read for known reasons only, never kept or shown.
-    """
-
-    def __init__(self, command: str, code: int, stderr: bytes) -> None:
-        text = stderr.decode("utf-8", "replace")
-        known = next(((why, again) for match, why, again in _REASONS if match.search(text)), None)
-        self.code = code
-        self.reason = known[0] if known else ""
-        self.transient = known is not None and known[1]
-        detail = f": {self.reason}" if self.reason else ""
-        super().__init__(f"git {command} failed with exit code {code}{detail}")
 
 
 @dataclass(frozen=True)
@@ -136,13 +71,16 @@ class Git:
         Raises:
             AirlockError: No git, a git older than 2.35, or `path` is in no repository.
         """
-        own = {name: environ[name] for name in _PASSED_ON if name in environ} | _FIXED
+        own = {name: environ[name] for name in PASSED_ON if name in environ} | FIXED
         _require_version(environ.get("PATH", ""))
         start = path.resolve()
         for folder in (start, *start.parents):
             git_dir = _git_dir(folder)
             if git_dir is not None:
                 return cls(folder, git_dir, own)
+        # Only now: a change may put a bare repository, with a configuration, into the checkout.
+        if _is_repository(start):
+            return cls(start, start, own)
         raise AirlockError(
             "not in a git repository",
             where=str(path),
@@ -232,11 +170,32 @@ class Git:
             )[0]
         return None
 
-    def blob(self, commit: str, path: str) -> bytes | None:
-        """Return the content of the file `path` in `commit`, or None if it holds no such file."""
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the best commit that both have in their history, or None if there is none."""
         with contextlib.suppress(GitError):
-            return self.run("cat-file", "blob", "--end-of-options", f"{commit}:{path}")
+            return self.lines("merge-base", "--end-of-options", one, other)[0]
         return None
+
+    def entry(self, commit: str, path: str) -> str | None:
+        """Return the id of what stands at `path` in `commit` (empty for the index), if anything."""
+        name = f"{commit}:{path}"
+        with contextlib.suppress(GitError):
+            return self.lines("rev-parse", "--verify", "--quiet", "--end-of-options", name)[0]
+        return None
+
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """Return the content of the file `path` in `commit`, or None if nothing stands there.
+
+        Raises:
+            AirlockError: It is a folder or submodule, or its content is not here.
+        """
+        found = self.entry(commit, path)
+        if found is None:
+            return None
+        try:
+            return self.run("cat-file", "blob", found)
+        except GitError:
+            raise AirlockError("not a file that can be read", where=path) from None
 
     def place(self, name: str) -> Path:
         """Return where the repository keeps `name`, for example ``objects`` or ``shallow``."""
@@ -269,7 +228,14 @@ class Git:
         """
         if not all(_OBJECT_ID.fullmatch(name) or _REF.fullmatch(name) for name in wanted):
             raise AirlockError("refusing to fetch what is neither a commit id nor a ref")
-        options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+        # Without the option, git would run what the repository's configuration says.
+        options = [
+            "--upload-pack=git-upload-pack",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+        ]
         options += [f"--depth={depth}"] if depth else []
         options += [f"--deepen={deepen}"] if deepen else []
         options += ["--unshallow"] if unshallow else []
@@ -283,7 +249,15 @@ class Git:
         Raises:
             GitError: The remote does not answer.
         """
-        out = self._patiently("ls-remote", "--", remote, ref, token=token, server=server)
+        out = self._patiently(
+            "ls-remote",
+            "--upload-pack=git-upload-pack",
+            "--",
+            remote,
+            ref,
+            token=token,
+            server=server,
+        )
         for line in out.decode("utf-8", "surrogateescape").splitlines():
             identity, _, name = line.partition("\t")
             if name == ref and _OBJECT_ID.fullmatch(identity):
@@ -291,13 +265,17 @@ class Git:
         return None
 
     @contextlib.contextmanager
-    def isolated(self) -> Iterator[Git]:
+    def isolated(self, *, config: str = "", attributes: str = "") -> Iterator[Git]:
         """Lend the objects to a throw-away repository that has nothing else of this one.
 
         Object ids are the only way in: it has no references. The boundary of a shallow clone is
         copied as it is now. Nothing is written to the real repository, not even the temporary
         objects of ``--remerge-diff``, and objects that a partial clone lacks are not fetched one
         by one behind our back but end in an error.
+
+        Args:
+            config: Its configuration, beyond the format.
+            attributes: Its attributes, gitattributes(5).
         """
         kind = self.lines("rev-parse", "--show-object-format")[0]
         with tempfile.TemporaryDirectory(prefix="airlock-") as name:
@@ -307,8 +285,10 @@ class Git:
             (private / "HEAD").write_text("ref: refs/heads/none\n")
             extension = "[extensions]\n\tobjectFormat = sha256\n" if kind == "sha256" else ""
             (private / "config").write_text(
-                f"[core]\n\trepositoryformatversion = 1\n\tbare = true\n{extension}"
+                f"[core]\n\trepositoryformatversion = 1\n\tbare = true\n{extension}{config}"
             )
+            (private / "info").mkdir()
+            (private / "info" / "attributes").write_text(attributes)
             alternates = private / "objects" / "info" / "alternates"
             alternates.write_text(f"{self.place('objects').resolve()}\n")
             shallow = self.place("shallow")
@@ -325,37 +305,11 @@ class Git:
         )
 
     def _argv(self, args: tuple[str, ...]) -> list[str]:
-        overrides = [part for setting in _OVERRIDES for part in ("-c", setting)]
+        overrides = [part for setting in OVERRIDES for part in ("-c", setting)]
         return ["git", "--no-pager", *overrides, *args]
 
     def _env(self, extra: Mapping[str, str] | None) -> dict[str, str]:
         return {**self.environ, "GIT_DIR": str(self.git_dir), **(extra or {})}
-
-
-def credentials(token: str, server: str) -> dict[str, str]:
-    """Return the environment that makes git send `token` to `server`, and to nobody else.
-
-    The empty first value drops a header that actions/checkout may have left in the repository's
-    configuration: GitHub answers two ``Authorization`` headers with 400.
-
-    Raises:
-        AirlockError: The server is reached over plain HTTP, and is not this machine.
-    """
-    if not token:
-        return {}
-    url = urllib.parse.urlsplit(server)
-    loopback = url.hostname in {"localhost", "127.0.0.1", "::1"}
-    if url.scheme != "https" and not (url.scheme == "http" and loopback):
-        raise AirlockError("not sending a token over plain HTTP", where="GITHUB_SERVER_URL")
-    key = f"http.{server.rstrip('/')}/.extraheader"
-    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": key,
-        "GIT_CONFIG_VALUE_0": "",
-        "GIT_CONFIG_KEY_1": key,
-        "GIT_CONFIG_VALUE_1": f"AUTHORIZATION: basic {basic}",
-    }
 
 
 def _git_dir(folder: Path) -> Path | None:
@@ -367,10 +321,11 @@ def _git_dir(folder: Path) -> Path | None:
     if entry.is_file():
         text = entry.read_text(encoding="utf-8", errors="surrogateescape")
         return (folder / text.removeprefix("gitdir:").strip()).resolve()
-    for place in (entry, folder):
-        if (place / "HEAD").is_file() and (place / "objects").is_dir():
-            return place
-    return None
+    return entry if _is_repository(entry) else None
+
+
+def _is_repository(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir()
 
 
 @functools.cache

@@ -1,0 +1,66 @@
+"""What every git process is told: its environment, options that override, and a token."""
+
+from __future__ import annotations
+
+import base64
+import urllib.parse
+
+from airlock.errors import AirlockError
+
+# A child sees these and nothing else: no token of ours, and nothing that redirects git.
+PASSED_ON = (
+    *("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    "GIT_INDEX_FILE",  # which git sets for a pre-commit hook of a partial commit
+    *("http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+)
+FIXED = {
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": "/dev/null",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
+    "LC_ALL": "C",
+}
+OVERRIDES = (
+    *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null"),
+    *("core.quotePath=true", "core.askPass=", "core.gitProxy=", "core.alternateRefsCommand="),
+    *("core.sshCommand=ssh -oBatchMode=yes", "credential.helper="),
+    *("diff.external=", "diff.noPrefix=false", "diff.mnemonicPrefix=false", "diff.relative=false"),
+    *("diff.suppressBlankEmpty=false", "diff.orderFile=/dev/null", "diff.ignoreSubmodules=none"),
+    *("log.showRoot=true", "log.showSignature=false", "color.ui=false"),
+    *("gc.auto=0", "maintenance.auto=false", "submodule.recurse=false"),
+    # Everything that runs a program of the URL's choice (ext::) stays off.
+    *("protocol.allow=never", "protocol.https.allow=always", "protocol.http.allow=always"),
+    *("protocol.ssh.allow=always", "protocol.file.allow=always"),
+    *("http.lowSpeedLimit=1000", "http.lowSpeedTime=60"),
+)
+
+
+def credentials(token: str, server: str) -> dict[str, str]:
+    """Return the environment that makes git send `token` to `server`, and to nobody else.
+
+    The empty first value drops a header that actions/checkout may have left in the repository's
+    configuration: GitHub answers two ``Authorization`` headers with 400.
+
+    Raises:
+        AirlockError: The server is reached over plain HTTP, and is not this machine.
+    """
+    if not token:
+        return {}
+    url = urllib.parse.urlsplit(server)
+    loopback = url.hostname in {"localhost", "127.0.0.1", "::1"}
+    if url.scheme != "https" and not (url.scheme == "http" and loopback):
+        raise AirlockError("not sending a token over plain HTTP", where="GITHUB_SERVER_URL")
+    key = f"http.{server.rstrip('/')}/.extraheader"
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": key,
+        "GIT_CONFIG_VALUE_0": "",
+        "GIT_CONFIG_KEY_1": key,
+        "GIT_CONFIG_VALUE_1": f"AUTHORIZATION: basic {basic}",
+    }
