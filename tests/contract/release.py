@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airlock.delivery.record import Record
     from airlock.gcp.model import ServiceView
 
-FACTOR = 120.0
+FACTOR = 240.0
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 _PROGRAM = """\

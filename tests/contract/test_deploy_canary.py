@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from airlock.delivery.record import Phase
 from airlock.errors import AirlockError
 from airlock.gcp import cloud_run
-from airlock.gcp.model import Change, Target
+from airlock.gcp.model import Change, Target, resource
 from airlock.sandbox.cloud_run import Behaviour, Fault
 from contract.release import Lab, lab
 
@@ -204,8 +207,9 @@ def test_signals_in_mid_step_send_traffic_back_at_once_and_once(shop: Lab) -> No
         ("", ("--service", "chekout"), "Did you mean 'checkout'"),
         ("    regoin: x\n", (), "unknown key 'regoin'"),
         ("    smoke:\n      suite: tests/none\n", (), "no such smoke suite"),
+        ("", ("--service", "checkout", "--image", " "), "not an image reference"),
     ],
-    ids=["unknown service", "malformed config", "missing suite"],
+    ids=["unknown service", "malformed config", "missing suite", "blank image"],
 )
 def test_bad_input_is_one_line_and_changes_nothing(
     shop: Lab, config: str, arguments: tuple[str, ...], says: str
@@ -215,22 +219,50 @@ def test_bad_input_is_one_line_and_changes_nothing(
         f"services:\n  checkout:\n    project: p\n    region: r\n{config}"
     )
     options = arguments or ("--service", "checkout")
-    code, output = shop.run("deploy-canary", *options, "--image", "i")
+    code, output = shop.run("deploy-canary", "--image", "i", *options)
     assert code == 2
     assert len(output.strip().splitlines()) == 1
     assert says in output
     assert shop.stack.cloud_run.writes("checkout") == []
 
 
-def test_an_unreachable_api_is_one_line_and_soon(shop: Lab) -> None:
-    shop.configure("lost")
-    code, output = shop.run(
-        *("deploy-canary", "--service", "lost", "--image", "i"),
-        AIRLOCK_CLOUD_RUN_ENDPOINT="http://127.0.0.1:9",
-        GITHUB_ACTIONS="",
-    )
-    assert code == 2
-    assert "Cloud Run cannot be reached" in output
+def test_an_api_that_cannot_be_reached_is_given_up_sooner_than_one_that_is_busy(
+    shop: Lab,
+) -> None:
+    released(shop, "lost")
+    name = shop.view("lost").name
+    gone = cloud_run.connect({"AIRLOCK_CLOUD_RUN_ENDPOINT": "http://127.0.0.1:9"})
+    began = time.monotonic()
+    with pytest.raises(AirlockError, match="Cloud Run cannot be reached"):
+        gone.read(name, reach=0.3)
+    assert time.monotonic() - began < cloud_run.REACH
+    shop.stack.cloud_run.faults.add(Fault(kind="error", method="GetService", count=3))
+    assert cloud_run.connect(shop.stack.environ).read(name, reach=0.0) is not None
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"{}", b"[]"])
+def test_what_answers_in_place_of_cloud_run_is_not_taken_for_an_empty_project(body: bytes) -> None:
+    class Portal(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Portal) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        try:
+            cloud = cloud_run.connect({"AIRLOCK_CLOUD_RUN_ENDPOINT": endpoint})
+            with pytest.raises(AirlockError, match="what answered is not Cloud Run"):
+                cloud.read(resource("p", "r", "shop"), reach=0.0)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("method", ["GetService", "UpdateService"])

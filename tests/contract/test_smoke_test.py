@@ -115,3 +115,14 @@ def test_a_tag_that_is_not_there_is_refused(shop: Lab, service: str) -> None:
     code, output = shop.run("smoke-test", "--service", service, "--tag", "green")
     assert code == 2
     assert "no tag 'green'" in output
+
+
+def test_what_has_no_url_is_refused_at_once(shop: Lab) -> None:
+    shop.release("never", shop.crashing("crash"))
+    shop.configure("never")
+    code, output = shop.run("smoke-test", "--service", "never")
+    assert code == 2
+    assert "the service has no URL" in output
+    code, output = shop.run("smoke-test", "--service", "never", "--url", "never.example")
+    assert code == 2
+    assert "never.example: not a URL. It begins with https://" in output

@@ -16,6 +16,7 @@ from airlock.delivery.probe import Probe
 from airlock.delivery.report import rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
+from airlock.errors import AirlockError
 from airlock.gcp import cloud_run, monitoring
 from airlock.github.runner import Annotation
 
@@ -62,13 +63,15 @@ def command(service: str, config: str, image: str, commit: str) -> int:
     target = chosen(service, config)
     clock = clock_from(environ)
     section = target.config
+    if not image or not image.isprintable() or " " in image:
+        raise AirlockError("not an image reference", where="--image", fix="See --help for one")
     steps = plan(identity(environ), service, section, image, commit)
     probe = Probe(section, target.root, environ)
     # Clients before the first signal can come: the way back must not have to build one.
     cloud = cloud_run.connect(environ)
     metrics = monitoring.connect(environ, section.project, section.region, section.name or service)
     try:
-        with cancellable(), console.progress(f"Releasing {steps.candidate}") as bar:
+        with cancellable(), console.progress(f"Releasing {service}") as bar:
 
             def notify(progress: Progress) -> None:
                 bar.update(progress.fraction, progress.text)

@@ -51,9 +51,11 @@ def command(service: str, config: str, to: str, *, dry_run: bool) -> int:
     console = console_for(environ)
     target = chosen(service, config)
     cloud = cloud_run.connect(environ)
-    view = cloud.read(target.name)
+    view = cloud.read(target.name, reach=cloud_run.REACH)
     if view is None:
-        raise AirlockError("no such service", where=target.name, fix="Check .github/airlock.yml")
+        raise AirlockError(
+            "no such service", where=target.name, fix="Check project, region and name"
+        )
     plan = plan_rollback(view, cloud.revisions(target.name), to)
     console.info(plan.reason)
     if plan.needed and not dry_run:

@@ -14,6 +14,7 @@ from airlock.delivery.report import smoke_page
 from airlock.delivery.traffic import tag_url
 from airlock.errors import AirlockError
 from airlock.gcp import cloud_run
+from airlock.github.runner import Annotation
 
 
 @click.command("smoke-test")
@@ -53,6 +54,8 @@ def command(service: str, config: str, tag: str, url: str) -> int:
     console = console_for(environ)
     if tag and url:
         raise click.UsageError("Give --tag or --url, not both.")
+    if url and not url.startswith(("https://", "http://")):
+        raise AirlockError("not a URL", where=url, fix="It begins with https://")
     target = chosen(service, config)
     probe = Probe(target.config, target.root, environ)
     audience = ""
@@ -60,10 +63,12 @@ def command(service: str, config: str, tag: str, url: str) -> int:
         url, audience = _addresses(environ, target, tag, url)
     try:
         # As an exception, a signal ends what the suite has started, too.
-        with cancellable():
+        with cancellable(), console.progress(f"Testing {service}") as bar:
+            bar.update(0.0, f"warming up {url}")
             warmth = probe.warm(url, audience)
             if not warmth.answered:
                 raise AirlockError(warmth.reason, where=url, fix="Check that the revision runs")
+            bar.update(0.5, "testing")
             result = probe.smoke(url, audience)
     except Cancelled:
         raise click.Abort from None
@@ -74,16 +79,29 @@ def command(service: str, config: str, tag: str, url: str) -> int:
     console.output("tests", str(result.tests))
     console.output("reason", result.reason)
     console.output("url", url)
+    if not result.passed:
+        title = f"{service}: smoke tests failed"
+        console.annotate([Annotation(level="error", title=title, message=result.reason)])
     return 0 if result.passed else 1
 
 
 def _addresses(environ: dict[str, str], target: Chosen, tag: str, url: str) -> tuple[str, str]:
     """Return the URL to test and the service's own, which is the audience of its ID tokens."""
-    view = cloud_run.connect(environ).read(target.name)
+    view = cloud_run.connect(environ).read(target.name, reach=cloud_run.REACH)
     if view is None:
-        raise AirlockError("no such service", where=target.name, fix="Deploy it first")
+        raise AirlockError(
+            "no such service",
+            where=target.name,
+            fix="Deploy it first, or correct project, region and name in the configuration",
+        )
     if url:
         return url, view.uri
+    if not view.uri:
+        raise AirlockError(
+            "the service has no URL",
+            where=target.name,
+            fix="It never became ready, or its default URL is disabled; name one with --url",
+        )
     if not tag:
         return view.uri, view.uri
     found = tag_url(view, tag)

@@ -46,7 +46,8 @@ def apply_and_watch(
         notify: Called with what is waited for.
 
     Returns:
-        The closed record, or None where there was nothing to do.
+        The closed record, or None where there was nothing to do. Its phase is `Phase.ABANDONED`
+        where somebody else has changed the traffic.
 
     Raises:
         AirlockError: The service is gone, keeps changing, or did not do it in time.
@@ -62,10 +63,15 @@ def apply_and_watch(
             raise AirlockError(
                 "somebody else changed the rollout meanwhile", where=service, fix="Run it again"
             )
-        if settled(view, shares):
-            end = writes.close(record, Phase.ROLLED_BACK, record.reason, clock.now())
+        changed = writes.overruled(record, view)
+        if changed or settled(view, shares):
+            end = (
+                writes.abandon(record, view, clock.now())
+                if changed
+                else writes.close(record, Phase.ROLLED_BACK, record.reason, clock.now())
+            )
             try:
-                cloud.update(view, Change(annotated(view, end.record)))
+                cloud.update(view, Change(annotated(view, end.record), end.traffic))
             except LostUpdateError:
                 continue
             return end.record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ from airlock.delivery.model import Wait, Write
 from airlock.delivery.record import Phase, read
 
 if TYPE_CHECKING:
-    from airlock.delivery.judge import Judgement
+    from collections.abc import Sequence
+
+    from airlock.delivery.judge import Judgement, Look
     from airlock.delivery.model import Action, Observation
 
 
@@ -47,38 +50,59 @@ class Journal:
 
     def __init__(self, steps: tuple[int, ...]) -> None:
         self._units = len(steps) + 1
-        self._steps: dict[int, StepLog] = {}
+        self._steps: dict[int, _Judged] = {}
+        self._looks: tuple[Look, ...] = ()
         self.fraction = 0.0
 
     @property
     def steps(self) -> tuple[StepLog, ...]:
-        """The steps that were judged, in order."""
-        return tuple(self._steps[step] for step in sorted(self._steps))
+        """The steps that were judged, in order.
+
+        A minute is counted for the step it belongs to even where it became visible only after that
+        step was judged, so that the rows add up to what the verdict rests on.
+        """
+        judged = [self._steps[step] for step in sorted(self._steps)]
+        ends = [*(each.since for each in judged[1:]), math.inf]
+        return tuple(
+            _step_log(each, [look for look in self._looks if each.since < look.end <= end])
+            for each, end in zip(judged, ends, strict=False)
+        )
 
     def note(self, action: Action, seen: Observation, now: float) -> None:
         """Take down what `action` says about the step that `seen` shows."""
         if isinstance(action, Wait):
             self.fraction = max(self.fraction, action.fraction)
+        elif isinstance(action, Write) and not action.record.open:
+            self.fraction = 1.0
         elif isinstance(action, Write) and action.record.phase is not Phase.ROLLBACK:
             self.fraction = max(self.fraction, (1 + action.record.step) / self._units)
         judgement = action.judgement if isinstance(action, (Wait, Write)) else None
         record = read(seen.view) if seen.view else None
         if judgement and record:
-            self._steps[record.step] = step_log(record.percent, record.since, seen, judgement, now)
+            watched = now - record.since
+            self._steps[record.step] = _Judged(record.percent, record.since, watched, judgement)
+            self._looks = seen.looks
 
 
-def step_log(
-    percent: int, since: float, seen: Observation, judgement: Judgement, now: float
-) -> StepLog:
-    """Return the step that began at `since`, with the requests of its own minutes only."""
-    looks = [look for look in seen.looks if look.end > since]
+@dataclass(frozen=True)
+class _Judged:
+    """What is known of a step without counting its requests."""
+
+    percent: int
+    since: float
+    watched: float
+    judgement: Judgement
+
+
+def _step_log(judged: _Judged, looks: Sequence[Look]) -> StepLog:
+    """Return the step with the requests of its own minutes."""
     return StepLog(
-        percent=percent,
-        watched=now - since,
+        percent=judged.percent,
+        watched=judged.watched,
         requests=sum(look.requests for look in looks),
         errors=sum(look.errors for look in looks),
         stable_requests=sum(look.stable_requests for look in looks),
         stable_errors=sum(look.stable_errors for look in looks),
-        verdict=judgement.verdict,
-        reason=judgement.reason,
+        verdict=judged.judgement.verdict,
+        reason=judged.judgement.reason,
     )

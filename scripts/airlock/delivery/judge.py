@@ -11,7 +11,7 @@ Two such bets run, and both must be won for a rollback:
   Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests", 2024): the candidate's
   error ratio is at most `relative_increase` times stable's in the same minutes;
 * against the tolerance: the ratio is at most `tolerance`, which is fine whatever stable does. It is
-  the only bet while stable has no traffic.
+  the only bet while stable has no traffic, also where stable had some before.
 
 "Worse than both" is the intersection of the alternatives, hence the smaller e-value is valid.
 """
@@ -19,6 +19,7 @@ Two such bets run, and both must be won for a rollback:
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -37,6 +38,9 @@ _HIGHEST_E = 1e9
 
 _LOOKS_WITH_ERRORS = 2
 """Distinct minutes that must hold errors: one burst is not a trend."""
+
+_PATIENCE = 3
+"""Minutes without a request to stable after which the candidate's stand alone."""
 
 _DOUBT = 0.05
 """Chance of calling a candidate within bounds that is not."""
@@ -101,10 +105,14 @@ def judge(looks: Sequence[Look], thresholds: Thresholds, *, complete: bool) -> J
             "rollback" or "continue".
     """
     evidence = weigh(looks, thresholds)
+    minutes = _LOOKS_WITH_ERRORS
+    if complete:
+        # A step so short or so quiet that there is one minute to see is judged by that minute.
+        minutes = min(minutes, sum(1 for look in looks if look.requests))
     worse = (
         evidence.e_value >= 1 / thresholds.alpha
         and evidence.errors >= thresholds.minimum_errors
-        and evidence.minutes_with_errors >= _LOOKS_WITH_ERRORS
+        and evidence.minutes_with_errors >= minutes
     )
     if worse:
         return Judgement("rollback", counts(evidence), evidence)
@@ -119,7 +127,10 @@ def weigh(looks: Sequence[Look], thresholds: Thresholds) -> Evidence:
     """Return the counts and the e-value of `looks`."""
     logs = [_log_against_tolerance(looks, thresholds.tolerance)]
     if any(look.stable_requests for look in looks):
-        logs.append(_log_against_stable(looks, thresholds.relative_increase))
+        compared, alone = _paired(looks)
+        against_stable = _log_against_stable(compared, thresholds.relative_increase)
+        # The minutes are apart, so that the product of both bets is a bet as well.
+        logs.append(against_stable + _log_against_tolerance(alone, thresholds.tolerance))
     return Evidence(
         requests=sum(look.requests for look in looks),
         errors=sum(look.errors for look in looks),
@@ -148,22 +159,28 @@ def clean_requests(bound: float) -> int:
 
 
 def binomial_at_most(errors: int, requests: int, ratio: float) -> float:
-    """Return P(X <= `errors`) for X binomial with `requests` trials of chance `ratio` in (0, 1)."""
+    """Return P(X <= `errors`) for X binomial with `requests` trials of chance `ratio` in (0, 1).
+
+    Summed from the largest term down until the rest no longer shows, some standard deviations away:
+    a busy service has more errors than there is time to add up.
+    """
     if errors >= requests:
         return 1.0
-    log_ratio, log_rest = math.log(ratio), math.log1p(-ratio)
-    log_factorial = math.lgamma(requests + 1)
-    terms = (
-        math.exp(
-            log_factorial
-            - math.lgamma(k + 1)
-            - math.lgamma(requests - k + 1)
-            + k * log_ratio
-            + (requests - k) * log_rest
-        )
-        for k in range(errors + 1)
+    if errors > requests * ratio:
+        return 1.0 - binomial_at_most(requests - errors - 1, requests, 1.0 - ratio)
+    term = math.exp(
+        math.lgamma(requests + 1)
+        - math.lgamma(errors + 1)
+        - math.lgamma(requests - errors + 1)
+        + errors * math.log(ratio)
+        + (requests - errors) * math.log1p(-ratio)
     )
-    return min(1.0, math.fsum(terms))
+    total, successes = 0.0, errors
+    while term > total * sys.float_info.epsilon:
+        total += term
+        term *= successes * (1.0 - ratio) / ((requests - successes + 1) * ratio)
+        successes -= 1
+    return min(1.0, total)
 
 
 def counts(evidence: Evidence) -> str:
@@ -192,27 +209,53 @@ def _bound(evidence: Evidence, thresholds: Thresholds) -> float:
     return min(bound, _HIGHEST_RATIO)
 
 
+def _paired(looks: Iterable[Look]) -> tuple[list[Look], list[Look]]:
+    """Return the looks that can be compared with stable, and those that have to stand alone.
+
+    Minutes pool until both sides have requests. Where stable stays without any for `_PATIENCE`
+    minutes, those are not compared any more, whatever comes later: a bet may not be chosen by its
+    outcome.
+    """
+    compared: list[Look] = []
+    alone: list[Look] = []
+    pool = Look(0.0, 0, 0, 0, 0)
+    waited = 0
+    for look in looks:
+        pool = Look(
+            look.end,
+            pool.requests + look.requests,
+            pool.errors + look.errors,
+            pool.stable_requests + look.stable_requests,
+            pool.stable_errors + look.stable_errors,
+        )
+        waited = 0 if pool.stable_requests else waited + 1
+        if pool.requests and pool.stable_requests:
+            compared.append(pool)
+        elif waited >= _PATIENCE:
+            alone.append(pool)
+        else:
+            continue
+        pool, waited = Look(0.0, 0, 0, 0, 0), 0
+    return compared, alone
+
+
 def _log_against_stable(looks: Iterable[Look], increase: float) -> float:
     """Return ln of the e-value against "at most `increase` times stable's ratio".
 
     Given the errors of both sides together, the candidate's part is binomial with chance
     θ0 = δn / (δn + m) at the limit and θ1 = λδn / (λδn + m) were it λ times worse still; the
-    likelihood ratios of the minutes multiply. Minutes pool until both sides have requests.
+    likelihood ratios of the looks multiply. Each look has requests on both sides.
     """
     logs = [0.0] * len(_MULTIPLES_OF_STABLE)
-    n = e = m = b = 0
     for look in looks:
-        n, e = n + look.requests, e + look.errors
-        m, b = m + look.stable_requests, b + look.stable_errors
-        if not (n and m):
-            continue
-        limit = increase * n
+        limit = increase * look.requests
         for index, multiple in enumerate(_MULTIPLES_OF_STABLE):
             worse = multiple * limit
-            candidate_ratio = math.log(multiple) - math.log((worse + m) / (limit + m))
-            stable_ratio = -math.log((worse + m) / (limit + m))
-            logs[index] += e * candidate_ratio + b * stable_ratio
-        n = e = m = b = 0
+            stable_ratio = -math.log(
+                (worse + look.stable_requests) / (limit + look.stable_requests)
+            )
+            candidate_ratio = math.log(multiple) + stable_ratio
+            logs[index] += look.errors * candidate_ratio + look.stable_errors * stable_ratio
     return _log_mean_exp(logs)
 
 

@@ -20,7 +20,6 @@ from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import (
     WHOLE,
     described,
-    desired,
     served,
     settled,
     tag_url,
@@ -80,9 +79,8 @@ def decide(  # noqa: PLR0911 - one guard clause per situation reads best
         return Done("superseded", _who(record))
     if not record.open:
         return Done(RESULTS[record.phase], record.reason)
-    if desired(view) != writes.intended(record):
-        why = f"somebody else changed the traffic to {described(desired(view))}"
-        return writes.close(record, Phase.ABANDONED, why, now)
+    if writes.overruled(record, view):
+        return writes.abandon(record, view, now)
     if record.phase is Phase.ROLLBACK:
         return _rollback(record, view, now)
     if seen.interleaved and record.phase in {Phase.STEP, Phase.PROMOTE}:
@@ -153,12 +151,13 @@ def _judged(plan: Plan, seen: Observation, view: ServiceView, record: Record, no
         return _fail(plan, record, view, judgement.reason, now=now, judgement=judgement)
     if judgement.verdict == "continue":
         part = (now - record.since) / (duration + DELAY + PERIOD)
-        text = f"{record.percent} %: {judgement.reason}"
+        text = f"at {record.percent} %: {judgement.reason}"
         return Wait(WATCH_POLL, text, _done(plan, record, part), judgement)
     if judgement.verdict == "inconclusive" and policy == "rollback":
         return _fail(plan, record, view, judgement.reason, now=now, judgement=judgement)
     if judgement.verdict == "inconclusive" and policy == "hold":
-        return writes.close(record, Phase.HELD, judgement.reason, now, judgement)
+        why = f"{judgement.reason}; traffic stays at {record.percent} %"
+        return writes.close(record, Phase.HELD, why, now, judgement)
     return writes.shift(plan, view, record, record.step + 1, now=now, judgement=judgement)
 
 

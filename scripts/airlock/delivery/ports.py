@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Cloud(Protocol):
     """What releases ask of Cloud Run; see `airlock.gcp.cloud_run.CloudRun`."""
 
-    def read(self, name: str, *, budget: float = ...) -> ServiceView | None:
+    def read(self, name: str, *, budget: float = ..., reach: float = ...) -> ServiceView | None:
         """Return the service."""
         ...
 

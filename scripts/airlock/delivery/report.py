@@ -47,6 +47,9 @@ def rollout_page(outcome: Outcome) -> str:
         lines.append(f"- service: {outcome.url}")
     if outcome.smoke and not outcome.smoke.passed:
         lines += ["", *_failures(outcome.smoke)]
+    if outcome.result == "held":
+        onwards = f"airlock rollback --to {candidate}"
+        lines += ["", f"To go back, run `airlock rollback`; to go all the way, `{onwards}`."]
     return "\n".join(lines) + "\n"
 
 
@@ -110,7 +113,8 @@ def _row(step: StepLog) -> str:
     return (
         f"| {step.percent} % | {step.watched / _MINUTE:.1f} min "
         f"| {step.requests:,} | {step.errors:,} "
-        f"| {step.stable_requests:,} | {step.stable_errors:,} | {step.verdict} |"
+        f"| {step.stable_requests:,} | {step.stable_errors:,} "
+        f"| {'cut short' if step.verdict == 'continue' else step.verdict} |"
     )
 
 

@@ -45,9 +45,10 @@ def plan_rollback(
 ) -> RollbackPlan:
     """Return what a rollback of the service will do; pure.
 
-    Without `to` the target is, in this order: the stable revision of a rollout under way; the
-    stable revision that the last promotion started from, or the promoted one if something else was
-    deployed over it; the newest ready revision that is older than the one that serves.
+    Without `to` the target is, in this order: the revision that the last promotion replaced, or the
+    promoted one if something else was deployed over it; the stable revision of a rollout that is
+    under way, held or rolled back; without a record, the newest ready revision that is older than
+    the one that serves.
 
     Args:
         view: The service.
@@ -73,7 +74,8 @@ def plan_rollback(
             where=view.name,
             fix="Name another with --to",
         )
-    bad = next((name for name in _by_share(shares) if name != target), "")
+    left = [record.candidate, *_by_share(shares)] if record and record.open else _by_share(shares)
+    bad = next((name for name in left if name != target), target)
     whole = {target: WHOLE}
     needed = not shares == whole == desired(view) or bool(record and record.open)
     now = described(shares)
@@ -82,7 +84,7 @@ def plan_rollback(
         if not needed
         else f"all traffic goes to {target}, because {why}; now: {now}"
     )
-    return RollbackPlan(view.name, target, bad or target, reason, needed)
+    return RollbackPlan(view.name, target, bad, reason, needed)
 
 
 def carry_out(
@@ -99,7 +101,8 @@ def carry_out(
     A rollout under way is ended: its process sees that the record is no longer its own.
 
     Raises:
-        AirlockError: It did not take effect within `timeout` seconds.
+        AirlockError: It did not take effect within `timeout` seconds, or somebody else changed the
+            traffic meanwhile.
     """
 
     def write(view: ServiceView) -> Write:
@@ -113,7 +116,13 @@ def carry_out(
             wait=timeout,
         )
 
-    apply_and_watch(cloud, plan.service, write, clock=clock, timeout=timeout, notify=notify)
+    done = apply_and_watch(cloud, plan.service, write, clock=clock, timeout=timeout, notify=notify)
+    if done and done.phase is Phase.ABANDONED:
+        raise AirlockError(
+            f"all traffic was sent to {plan.target}, then {done.reason}",
+            where=plan.service,
+            fix="Run it again if that was not meant",
+        )
 
 
 def _choice(
@@ -122,13 +131,16 @@ def _choice(
     record: Record | None,
     revisions: Sequence[RevisionView],
 ) -> tuple[str, str]:
-    if record and record.open and record.stable:
-        return record.stable, f"the rollout of {record.candidate} started from it"
     if record and record.phase is Phase.PROMOTED:
-        if shares == {record.candidate: WHOLE} and record.stable:
-            return record.stable, f"{record.candidate} replaced it"
-        if record.candidate not in shares:
+        if shares != {record.candidate: WHOLE}:
             return record.candidate, "it was the last one promoted"
+        if record.stable:
+            return record.stable, f"{record.candidate} replaced it"
+    elif record and record.stable:
+        # Never by age where there is a record: a rejected candidate is newer, ready, and bad.
+        unfinished = record.open or record.phase is Phase.HELD
+        why = f"the rollout of {record.candidate} started from it"
+        return record.stable, why if unfinished else "it was the last stable one"
     serving = _by_share(shares)
     names = [revision.name for revision in revisions]
     newest = min((names.index(name) for name in serving if name in names), default=-1)

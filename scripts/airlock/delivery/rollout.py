@@ -16,7 +16,7 @@ from airlock.delivery.journal import Journal, StepLog
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
 from airlock.delivery.record import Phase, annotated, read
 from airlock.errors import AirlockError
-from airlock.gcp.cloud_run import LostUpdateError
+from airlock.gcp.cloud_run import REACH, LostUpdateError
 from airlock.gcp.model import Change
 from airlock.gcp.monitoring import horizon
 
@@ -30,14 +30,12 @@ if TYPE_CHECKING:
     from airlock.delivery.record import Record
     from airlock.delivery.signals import Signals
     from airlock.delivery.smoke import SmokeResult
+    from airlock.gcp.model import ServiceView
 
 _CONFLICTS = 8
 """Lost updates in a row before giving up; each is followed by a fresh look and decision."""
 
 _CONFLICT_PAUSE = 2.0
-
-_CHECK_BUDGET = 10.0
-"""Seconds for the first call: an endpoint that is wrong should not take long to say so."""
 
 # SIGTERM comes 7.5 s after SIGINT, and the end 2.5 s after that: two reads and two writes must fit.
 _ESCAPE_READ = 1.0
@@ -140,7 +138,7 @@ class Rollout:
     def _check(self) -> None:
         """Ask everything once that the rollout will need, before anything is changed."""
         self._notify(Progress(0.0, "checking access"))
-        view = self._cloud.read(self._plan.service, budget=_CHECK_BUDGET)
+        view = self._cloud.read(self._plan.service, reach=REACH)
         self._signals.check(self._clock.now())
         if view is not None:
             self._probe.check(view.uri)
@@ -205,6 +203,11 @@ class Rollout:
     def _write(self, write: Write) -> None:
         view = self._seen.view
         change = Change(annotated(view, write.record), write.traffic, write.revision)
+        if view is not None:
+            # Retries of what was asked in between can take a minute: long enough for a person.
+            current = self._cloud.read(view.name)
+            if current is None or current.generation != view.generation:
+                raise LostUpdateError(view.name)
         self._attempted = True
         if view is None or write.create:
             self._cloud.create(self._plan.service, change)
@@ -233,15 +236,19 @@ class Rollout:
         return self._outcome("superseded", f"{reason} Somebody else has taken over")
 
     def _cancelled(self, signal: str) -> Outcome:
-        """Go back to stable with one write, within the seconds that a cancelled job has."""
+        """End the rollout with one write, within the seconds that a cancelled job has.
+
+        Holding is written down as well, or the job that settles would put traffic back.
+        """
         reason = f"cancelled ({signal})"
         if not self._attempted:
             return self._outcome("failed", f"{reason} before anything was changed")
-        if self._plan.config.rollout.on_cancel == "hold":
-            return self._outcome("held", f"{reason}; traffic stays as it is (on-cancel: hold)")
+        hold = self._plan.config.rollout.on_cancel == "hold"
+        if hold:
+            reason = f"{reason}; traffic stays as it is (on-cancel: hold)"
         try:
             record = self._retreat(
-                reason, read_budget=_ESCAPE_READ, write_budget=_ESCAPE_WRITE, wait=0.0
+                reason, read_budget=_ESCAPE_READ, write_budget=_ESCAPE_WRITE, wait=0.0, hold=hold
             )
         except AirlockError as error:
             return self._outcome("failed", f"{reason}, and the way back failed: {error}")
@@ -252,9 +259,17 @@ class Rollout:
         return self._outcome("rolled-back", f"{reason}; traffic is sent back to {record.stable}")
 
     def _retreat(
-        self, reason: str, *, read_budget: float, write_budget: float, wait: float | None = None
+        self,
+        reason: str,
+        *,
+        read_budget: float,
+        write_budget: float,
+        wait: float | None = None,
+        hold: bool = False,
     ) -> Record | None:
-        """Write the way back and look whether it stands; twice, if a write was under way.
+        """Write the end and look whether it stands; twice, if a write was under way.
+
+        The end is the way back to stable, or with `hold` the traffic as it is.
 
         Returns:
             The record as it is then, or None where the service shows none of ours.
@@ -280,10 +295,9 @@ class Rollout:
             if not record.open:
                 # Before our first write it is an earlier rollout of the same run.
                 return record if self._seen.held is not None else None
-            if record.phase is Phase.ROLLBACK:
+            if record.phase is Phase.ROLLBACK and not writes.overruled(record, view):
                 return record
-            now = self._clock.now()
-            write = writes.back(record, view, reason, now=now, wait=limit)
+            write = self._end(record, view, reason, limit, hold=hold)
             self._seen = replace(self._seen, view=view, held=record.epoch)
             try:
                 change = Change(annotated(view, write.record), write.traffic)
@@ -294,6 +308,16 @@ class Rollout:
         if written is None:
             raise AirlockError("the service keeps changing", where=self._plan.service)
         return written
+
+    def _end(
+        self, record: Record, view: ServiceView, reason: str, wait: float, *, hold: bool
+    ) -> Write:
+        now = self._clock.now()
+        if writes.overruled(record, view):
+            return writes.abandon(record, view, now)
+        if hold:
+            return writes.close(record, Phase.HELD, reason, now)
+        return writes.back(record, view, reason, now=now, wait=wait)
 
     def _outcome(self, result: Result, reason: str) -> Outcome:
         view = self._seen.view
@@ -317,9 +341,11 @@ def _text(error: Exception) -> str:
 
 def _said(record: Record) -> str:
     if record.phase is Phase.DEPLOY:
-        return f"{record.percent} %: {record.candidate} is being made"
+        return f"making {record.candidate}, with {record.percent} % of traffic"
     if record.phase in {Phase.STEP, Phase.PROMOTE}:
-        return f"{record.percent} %: traffic is shifting to {record.candidate}"
+        return f"giving {record.percent} % of traffic to {record.candidate}"
     if record.phase is Phase.ROLLBACK:
         return f"back to {record.stable}: {record.reason}"
-    return f"{record.phase.value}: {record.reason}" if record.reason else record.phase.value
+    if record.phase is Phase.RECONCILE:
+        return f"first putting all traffic on {record.stable}, which serves it"
+    return f"{machine.RESULTS[record.phase]}: {record.reason}"

@@ -11,6 +11,7 @@ from airlock.delivery import writes
 from airlock.delivery.apply import apply_and_watch
 from airlock.delivery.record import Phase, Record, read, run_of
 from airlock.delivery.traffic import described, served
+from airlock.gcp.cloud_run import REACH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,10 @@ def may_settle(record: Record | None, rollout: str, now: float) -> tuple[bool, s
     if not record.open:
         return False, f"the rollout is over: {record.phase.value}"
     if run_of(record.rollout) == run_of(rollout):
-        return True, f"this run's rollout of {record.candidate} was left open"
+        left = (
+            "rolled back, but not seen through" if record.phase is Phase.ROLLBACK else "left open"
+        )
+        return True, f"this run's rollout of {record.candidate} was {left}"
     if record.lease <= now:
         return True, f"the rollout of {record.candidate} by {record.owner} was left open"
     return False, f"a rollout by {record.owner} is under way"
@@ -75,9 +79,9 @@ def settle(
     Raises:
         AirlockError: Unreachable, or it did not take effect in time.
     """
-    view = cloud.read(service)
+    view = cloud.read(service, reach=REACH)
     if view is None:
-        return Settled(service, False, "the service does not exist")
+        return Settled(service, False, f"{service} does not exist")
     allowed, why = may_settle(read(view), rollout, clock.now())
     if not allowed:
         return Settled(service, False, why)
@@ -88,6 +92,8 @@ def settle(
             return None
         # The next epoch fences off a process that outlived its job.
         fenced = replace(record, epoch=record.epoch + 1)
+        if writes.overruled(record, current):
+            return writes.abandon(fenced, current, clock.now())
         under_way = record.phase is Phase.ROLLBACK
         reason = (
             record.reason
@@ -100,5 +106,8 @@ def settle(
     done = apply_and_watch(cloud, service, write, clock=clock, timeout=timeout, notify=notify)
     if done is None:
         return Settled(service, False, "somebody else has just put it right")
-    where = f"all traffic is at {done.stable}" if done.stable else "traffic stays where it is"
-    return Settled(service, True, f"{why}; it served {before}, now {where}")
+    if done.phase is Phase.ABANDONED:
+        return Settled(service, False, f"{why}, but {done.reason}, which stays")
+    after = described(writes.intended(done))
+    text = f"{after} stays" if after == before else f"traffic was {before}, now it is {after}"
+    return Settled(service, True, f"{why}; {text}")

@@ -48,6 +48,8 @@ _PASSED_ON = (
     "http_proxy",
     "https_proxy",
     "no_proxy",
+    # By this mark the runner finds, and ends, what a killed step leaves behind.
+    "RUNNER_TRACKING_ID",
 )
 """All that a suite may need of our environment. Allowed by name: a list of what is secret is never
 complete."""
@@ -117,7 +119,7 @@ def run_suite(
             *(sys.executable, "-I", "-B", "-c", _PROGRAM, str(_PACKAGE_ROOT)),
             *("--service-url", url, "--junitxml", str(report), "--rootdir", str(root)),
             # Options meant for the caller's unit tests would ask for plugins that are not here.
-            *("-o", "addopts=", "-p", "no:cacheprovider", str(suite)),
+            *("-o", "addopts=", "-p", "no:cacheprovider", "-q", "--tb=short", str(suite)),
         ]
         code, output = _run(command, root, token, timeout, scrubbed(environ, scratch))
         shown = redacted(output)[-_OUTPUT_LENGTH:]

@@ -60,4 +60,4 @@ def service(request: pytest.FixtureRequest, service_url: str) -> Iterator[Servic
 def main(argv: list[str]) -> int:
     """Run pytest on `argv` with this plugin and the token on standard input; its exit code."""
     token = sys.stdin.readline().strip()
-    return int(pytest.main(["-p", __name__, *argv], plugins=[_Token(token)]))
+    return int(pytest.main(argv, plugins=[sys.modules[__name__], _Token(token)]))

@@ -46,7 +46,8 @@ def begin(plan: Plan, seen: Observation, now: float) -> Action:
             )
         return Wait(POLL, "waiting for Cloud Run to finish an earlier change")
     epoch = record.epoch + 1 if record else 1
-    if record and record.open and _ready(seen, record.stable):
+    dead = record is not None and record.open and not writes.overruled(record, view)
+    if record and dead and _ready(seen, record.stable):
         return writes.reconcile(plan, view, record.stable, epoch, now)
     return _from_served(plan, seen, view, epoch, now)
 

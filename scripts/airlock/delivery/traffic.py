@@ -66,9 +66,11 @@ def targets(
 
 
 def halves(stable: str, candidate: str, percent: int) -> dict[str, int]:
-    """Return the shares that give `candidate` that many percent and `stable` the rest."""
-    shares = {stable: WHOLE - percent, candidate: percent}
-    return {revision: share for revision, share in shares.items() if share}
+    """Return the shares that give `candidate` that many percent and `stable` the rest.
+
+    They may be the same revision: one that is rolled back to while it serves everything.
+    """
+    return _shares((Target(stable, WHOLE - percent), Target(candidate, percent)), "")
 
 
 def tag_url(view: ServiceView, tag: str = CANDIDATE_TAG) -> str:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from airlock.delivery.model import Write
 from airlock.delivery.record import Phase, Record
-from airlock.delivery.traffic import WHOLE, halves, targets, user_tags
+from airlock.delivery.traffic import (
+    CANDIDATE_TAG,
+    WHOLE,
+    described,
+    desired,
+    halves,
+    targets,
+    user_tags,
+)
 from airlock.gcp.model import NewRevision
 from airlock.gcp.monitoring import DELAY, PERIOD
 
@@ -27,6 +36,15 @@ def intended(record: Record) -> dict[str, int]:
     if record.percent < WHOLE and not record.stable:
         return {record.candidate: WHOLE}
     return halves(record.stable, record.candidate, record.percent)
+
+
+def overruled(record: Record, view: ServiceView) -> bool:
+    """Tell whether somebody else has changed the traffic since `record` was written.
+
+    Record and traffic are written together, so that this can only be a person or another tool: what
+    they chose stays, also where a release was killed before it or is cancelled after it.
+    """
+    return desired(view) != intended(record)
 
 
 def lease(config: Service, phase: Phase, now: float) -> float:
@@ -142,6 +160,22 @@ def close(
     """End the rollout in `phase` and leave the traffic as it is."""
     closed = replace(record, phase=phase, reason=reason, since=now, lease=now)
     return Write(closed, judgement=judgement)
+
+
+def abandon(record: Record, view: ServiceView, now: float) -> Write:
+    """Leave the service to whoever changed its traffic, without our tag.
+
+    The tag may stand on a revision that never became ready, which would keep Cloud Run from
+    applying what they chose. Where they chose "latest", which is never written, it stays.
+    """
+    why = f"somebody else changed the traffic to {described(desired(view))}"
+    closed = close(record, Phase.ABANDONED, why, now)
+    if CANDIDATE_TAG not in {entry.tag for entry in view.traffic}:
+        return closed
+    if not all(entry.revision for entry in view.traffic):
+        return closed
+    shares = targets(desired(view), user_tags(view))
+    return dataclasses.replace(closed, traffic=shares)
 
 
 def manual(

@@ -6,6 +6,8 @@ success does not say that traffic moved. Callers read the service until it shows
 
 from __future__ import annotations
 
+import re
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 import google.auth.exceptions
@@ -16,6 +18,7 @@ from google.api_core.client_options import ClientOptions
 from google.cloud import run_v2
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+from google.protobuf.json_format import ParseError
 
 from airlock.errors import AirlockError
 from airlock.gcp.credentials import CLOUD_RUN, Endpoint, credentials, endpoint
@@ -35,9 +38,14 @@ T = TypeVar("T")
 BUDGET = 45.0
 """Seconds for one call with its retries, where the caller has no reason for less."""
 
+REACH = 10.0
+"""Seconds without any answer after which a command's first call gives up: nothing is at stake yet,
+and a wrong address should not take long to say so."""
+
 _READ_TIMEOUT = 10.0
 _WRITE_TIMEOUT = 15.0
 _DETAIL_LENGTH = 200
+_REQUEST = re.compile(r"^[A-Z]+ https?://\S+: ")  # google-api-core puts it before the message
 
 _TRANSIENT = (
     api.TooManyRequests,
@@ -51,6 +59,8 @@ _TRANSIENT = (
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     google.auth.exceptions.TransportError,
+    # A 200 that is no JSON: a proxy or a load balancer answered in Google's place.
+    ParseError,
 )
 
 
@@ -69,12 +79,15 @@ class CloudRun:
     def __init__(self, target: Endpoint, identity: google.auth.credentials.Credentials) -> None:
         self._services, self._revisions = _clients(target, identity)
 
-    def read(self, name: str, *, budget: float = BUDGET) -> ServiceView | None:
+    def read(
+        self, name: str, *, budget: float = BUDGET, reach: float = BUDGET
+    ) -> ServiceView | None:
         """Return the service `name` (full resource name), or None where there is none.
 
         Args:
             name: Full resource name.
             budget: Seconds for the call with its retries.
+            reach: Seconds after which no further try follows one that got no answer at all.
 
         Raises:
             AirlockError: Permission denied or unreachable.
@@ -83,8 +96,16 @@ class CloudRun:
             lambda timeout: self._services.get_service(name=name, retry=None, timeout=timeout),
             name,
             budget,
+            reach,
         )
-        return service_view(found) if found else None
+        if found is None:
+            return None
+        if not found.name:
+            # Any JSON object parses as a message; none of ours may be taken for "no such service".
+            raise AirlockError(
+                "what answered is not Cloud Run", where=name, fix="Check the endpoint and proxies"
+            )
+        return service_view(found)
 
     def revision(self, service: str, name: str) -> RevisionView | None:
         """Return the revision with short name `name` of `service`, or None where there is none.
@@ -98,7 +119,7 @@ class CloudRun:
             service,
             BUDGET,
         )
-        return revision_view(found) if found else None
+        return None if found is None else revision_view(found)
 
     def revisions(self, service: str) -> tuple[RevisionView, ...]:
         """Return the revisions of `service`, newest first.
@@ -218,10 +239,16 @@ def _clients(
     )
 
 
-def _read(ask: Callable[[float], T], name: str, budget: float) -> T | None:
+def _read(ask: Callable[[float], T], name: str, budget: float, reach: float = BUDGET) -> T | None:
     timeout = min(_READ_TIMEOUT, budget)
+    given_up = time.monotonic() + reach
+
+    def worth_it(error: Exception) -> bool:
+        silent = not isinstance(error, api.GoogleAPICallError)
+        return isinstance(error, _TRANSIENT) and not (silent and time.monotonic() > given_up)
+
     try:
-        return call(lambda: ask(timeout), on=_TRANSIENT, backoff=Backoff(deadline=budget))
+        return call(lambda: ask(timeout), on=worth_it, backoff=Backoff(deadline=budget))
     except api.NotFound:
         return None
     except (
@@ -233,7 +260,8 @@ def _read(ask: Callable[[float], T], name: str, budget: float) -> T | None:
 
 
 def _explained(error: Exception, name: str) -> AirlockError:
-    detail = " ".join(str(getattr(error, "message", "")).split())[:_DETAIL_LENGTH].rstrip(".")
+    message = _REQUEST.sub("", str(getattr(error, "message", "")))
+    detail = " ".join(message.split())[:_DETAIL_LENGTH].rstrip(".")
     if isinstance(error, api.Forbidden):
         role = (
             "roles/iam.serviceAccountUser on the service's own account"
@@ -243,11 +271,16 @@ def _explained(error: Exception, name: str) -> AirlockError:
         return AirlockError(
             "Cloud Run: permission denied", where=name, fix=f"Grant the deployer {role}"
         )
-    if isinstance(error, (api.Unauthorized, google.auth.exceptions.RefreshError)):
+    refused = isinstance(error, (api.Unauthorized, google.auth.exceptions.GoogleAuthError))
+    if refused and not isinstance(error, _TRANSIENT):
         return AirlockError(
             "Cloud Run: credentials refused or expired",
             where=name,
             fix="Authenticate again, with google-github-actions/auth before this step",
+        )
+    if isinstance(error, ParseError):
+        return AirlockError(
+            "what answered is not Cloud Run", where=name, fix="Check the endpoint and proxies"
         )
     if isinstance(error, _TRANSIENT):
         return AirlockError(

@@ -164,8 +164,11 @@ def rest(
         return call(once, on=is_transient, backoff=backoff or Backoff())
     except requests.HTTPError as error:
         raise _refused(error.response.status_code, api, role) from None
+    except requests.JSONDecodeError:
+        raise AirlockError(
+            f"what answered is not {api}", fix="Check the endpoint and proxies"
+        ) from None
     except (requests.RequestException, TransportError):
-        # RequestException covers a body that is no JSON, too.
         raise AirlockError(f"{api} cannot be reached", fix="Check the endpoint and retry") from None
     except GoogleAuthError as error:
         raise AirlockError(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from airlock.delivery.judge import (
     Look,
     _log_against_stable,
     _log_against_tolerance,
+    _paired,
     binomial_at_most,
     clean_requests,
     judge,
@@ -83,12 +85,50 @@ def test_less_than_the_tolerance_is_fine_whatever_stable_does() -> None:
     assert judge(quiet, THRESHOLDS, complete=True).verdict == "promote"
 
 
+def test_a_stable_that_loses_its_traffic_does_not_hide_a_bad_candidate() -> None:
+    compared = [(20, 0, 180, 0)] * 3
+    alone = [(40, 20, 0, 0)] * 4
+    assert judge(looks(*compared, *alone), THRESHOLDS, complete=False).verdict == "rollback"
+
+
+def test_minutes_that_stood_alone_are_not_compared_later() -> None:
+    rows = looks((10, 5, 0, 0), (10, 5, 0, 0), (10, 5, 0, 0), (10, 0, 1000, 500))
+    compared, alone = _paired(rows)
+    assert [(look.requests, look.errors) for look in alone] == [(30, 15)]
+    assert [(look.requests, look.stable_requests) for look in compared] == [(10, 1000)]
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 50)] * 2), max_size=20))
+def test_every_request_is_weighed_at_most_once(rows: list[tuple[int, int]]) -> None:
+    seen = looks(*((n, 0, m, 0) for n, m in rows))
+    compared, alone = _paired(seen)
+    assert sum(look.requests for look in (*compared, *alone)) <= sum(n for n, _ in rows)
+    assert all(look.requests and look.stable_requests for look in compared)
+    assert not any(look.stable_requests for look in alone)
+
+
 def test_one_burst_or_too_few_errors_do_not_roll_back() -> None:
     burst = looks((100, 0, 900, 0), (100, 40, 900, 0), (100, 0, 900, 0))
     assert judge(burst, THRESHOLDS, complete=False).verdict == "continue"
     two = looks((1, 1, 100, 0), (1, 1, 100, 0))
     assert weigh(two, THRESHOLDS).e_value > 1 / THRESHOLDS.alpha
     assert judge(two, THRESHOLDS, complete=False).verdict == "continue"
+
+
+def test_where_there_is_one_minute_to_see_it_decides_once_the_step_is_over() -> None:
+    only = looks((990, 90, 900, 0))
+    assert judge(only, THRESHOLDS, complete=False).verdict == "continue"
+    assert judge(only, THRESHOLDS, complete=True).verdict == "rollback"
+    burst = looks((990, 90, 900, 0), (990, 0, 900, 0))
+    assert judge(burst, THRESHOLDS, complete=True).verdict == "inconclusive"
+
+
+def test_millions_of_errors_are_judged_at_once() -> None:
+    began = time.monotonic()
+    busy = looks(*[(10**9, 4_990_000, 10**9, 4_990_000)] * 30)
+    assert judge(busy, THRESHOLDS, complete=True).verdict == "promote"
+    assert binomial_at_most(10**8, 10**9, 0.09) == pytest.approx(1.0)
+    assert time.monotonic() - began < 1.0
 
 
 def test_the_reason_is_in_plain_words() -> None:

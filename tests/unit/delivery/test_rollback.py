@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from airlock.delivery import writes
+from airlock.delivery.plan import Identity
 from airlock.delivery.record import Phase, Record, annotated
-from airlock.delivery.rollback import plan_rollback
+from airlock.delivery.rollback import RollbackPlan, carry_out, plan_rollback
 from airlock.delivery.settle import may_settle
 from airlock.errors import AirlockError
-from airlock.gcp.model import RevisionView, ServiceView, Target
+from airlock.gcp.model import Change, RevisionView, ServiceView, Target
 from unit.delivery.world import START, World, plan
 
 REVISIONS = (
@@ -57,9 +58,33 @@ def record(phase: Phase, stable: str, candidate: str) -> Record:
             "shop-2",
             "started from it",
         ),
+        (
+            serving("shop-2", record(Phase.PROMOTED, "shop-1", "shop-2"), other="shop-3"),
+            "shop-2",
+            "last one promoted",
+        ),
+        (
+            serving("shop-1", record(Phase.HELD, "shop-1", "shop-3"), other="shop-3"),
+            "shop-1",
+            "started from it",
+        ),
+        (
+            serving("shop-3", record(Phase.ROLLED_BACK, "shop-1", "shop-2")),
+            "shop-1",
+            "last stable one",
+        ),
         (serving("shop-2", other="shop-3"), "shop-1", "newest ready one before"),
     ],
-    ids=["no record", "promoted", "deployed over", "under way", "split"],
+    ids=[
+        "no record",
+        "promoted",
+        "deployed over",
+        "under way",
+        "split after a promotion",
+        "held",
+        "deployed over after a rollback",
+        "split",
+    ],
 )
 def test_it_chooses_what_was_good_before(view: ServiceView, target: str, why: str) -> None:
     chosen = plan_rollback(view, REVISIONS)
@@ -71,9 +96,47 @@ def test_nothing_is_needed_where_the_target_serves_everything() -> None:
     assert not plan_rollback(serving("shop-2"), REVISIONS, "shop-2").needed
 
 
+def test_going_back_twice_stays_where_the_first_one_went() -> None:
+    view = serving("shop-1", record(Phase.ROLLED_BACK, "shop-1", "shop-3"))
+    assert not plan_rollback(view, REVISIONS).needed
+
+
 def test_a_rollout_under_way_is_ended_even_at_zero_percent() -> None:
     view = serving("shop-2", record(Phase.DEPLOY, "shop-2", "shop-3"))
-    assert plan_rollback(view, REVISIONS).needed
+    chosen = plan_rollback(view, REVISIONS)
+    assert (chosen.needed, chosen.target, chosen.leaving) == (True, "shop-2", "shop-3")
+
+
+def by_hand(world: World, chosen: RollbackPlan) -> None:
+    who = Identity("9-1", "somebody")
+    carry_out(world, chosen, who, clock=world.clock, timeout=60, notify=lambda _: None)
+
+
+def test_what_serves_everything_can_be_gone_back_to_where_more_is_meant() -> None:
+    world = World.serving("shop-2")
+    assert world.view
+    world.view = replace(world.view, traffic=(Target("shop-2", 90), Target("shop-4", 10)))
+    chosen = plan_rollback(world.view, REVISIONS, "shop-2")
+    assert (chosen.needed, chosen.target, chosen.leaving) == (True, "shop-2", "shop-2")
+    by_hand(world, chosen)
+    assert world.view.traffic == (Target("shop-2", 100),)
+    assert world.record.phase is Phase.ROLLED_BACK
+
+
+def test_it_does_not_claim_what_somebody_else_undid() -> None:
+    world = World.serving("shop-3")
+    assert world.view
+    chosen = plan_rollback(world.view, REVISIONS)
+
+    def other() -> None:
+        world.clock.at = None
+        assert world.view
+        world.update(world.view, Change(world.view.annotations, (Target("shop-1", 100),)))
+
+    world.clock.at = other
+    with pytest.raises(AirlockError, match="sent to shop-2, then somebody else changed"):
+        by_hand(world, chosen)
+    assert world.view.traffic == (Target("shop-1", 100),)
 
 
 @pytest.mark.parametrize(

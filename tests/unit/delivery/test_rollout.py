@@ -14,6 +14,7 @@ from airlock.delivery.record import ANNOTATION, Phase, encode
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.settle import settle
 from airlock.delivery.signals import Signals
+from airlock.delivery.traffic import desired
 from airlock.delivery.writes import intended
 from airlock.errors import AirlockError
 from airlock.gcp.cloud_run import LostUpdateError
@@ -248,6 +249,107 @@ def test_a_human_who_moves_traffic_is_not_overruled() -> None:
     assert world.served == {"shop-other": 100}
 
 
+def by_hand(world: World, revision: str) -> None:
+    assert world.view
+    world.update(world.view, Change(world.view.annotations, (Target(revision, 100),)))
+
+
+def test_a_cancel_does_not_overrule_a_human() -> None:
+    world = World.serving()
+
+    def human_then_signal() -> None:
+        if world.writes and world.writes[-1].phase is Phase.STEP:
+            world.clock.at = None
+            by_hand(world, "shop-other")
+            raise Cancelled("SIGINT")
+
+    world.clock.at = human_then_signal
+    outcome = rollout(world)
+    assert outcome.result == "superseded"
+    assert world.view
+    assert world.view.traffic == (Target("shop-other", 100),)
+    assert world.record.phase is Phase.ABANDONED
+
+
+def test_our_tag_on_a_broken_revision_does_not_hold_up_what_a_human_chose() -> None:
+    world = World.serving(tags=(Target("shop-older", 0, "blue"),))
+    world.broken = frozenset({"shop-new"})
+
+    def human() -> None:
+        if world.writes and world.view:
+            world.clock.at = None
+            kept = tuple(entry for entry in world.view.traffic if entry.tag)
+            chosen = (Target("shop-other", 100), *kept)
+            world.update(world.view, Change(world.view.annotations, chosen))
+
+    world.clock.at = human
+    assert rollout(world).result == "superseded"
+    world.clock.sleep(10)
+    world.read(NAME)
+    assert world.view
+    assert world.view.traffic == (Target("shop-other", 100), Target("shop-older", 0, "blue"))
+    assert world.served == {"shop-other": 100}
+
+
+def test_settling_a_killed_rollout_does_not_overrule_a_human() -> None:
+    world = left_behind(open_record(lease=START + 60))
+    by_hand(world, "shop-other")
+    settled = settle(world, NAME, "7-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    assert not settled.changed
+    assert "changed the traffic to shop-other 100 %, which stays" in settled.text
+    assert world.record.phase is Phase.ABANDONED
+    assert world.view
+    assert world.view.traffic == (Target("shop-other", 100),)
+
+
+def test_settling_stops_once_a_human_changes_the_traffic() -> None:
+    world = left_behind(open_record(lease=START + 60))
+
+    def human() -> None:
+        world.clock.at = None
+        by_hand(world, "shop-other")
+
+    world.clock.at = human
+    settled = settle(world, NAME, "7-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    assert (settled.changed, world.record.phase) == (False, Phase.ABANDONED)
+    assert world.clock.now() < START + 10
+
+
+def test_after_a_dead_rollout_what_a_human_chose_is_stable() -> None:
+    world = left_behind(open_record(lease=START - 1))
+    world.revisions["shop-fixed"] = RevisionView("shop-fixed", "ready")
+    by_hand(world, "shop-fixed")
+    world.clock.sleep(10)
+    outcome = rollout(world, failing=0.5)
+    assert (outcome.result, outcome.stable) == ("rolled-back", "shop-fixed")
+    assert world.served == {"shop-fixed": 100}
+
+
+def test_a_change_made_while_signals_are_read_is_seen_before_the_write() -> None:
+    world = World.serving()
+
+    class Meanwhile(Requests):
+        changed = False
+
+        def requests(self, start: float, end: float) -> tuple[Point, ...]:
+            points = super().requests(start, end)
+            # On the look that completes the step, and is followed by the promotion's write.
+            if world.writes and world.record.percent == 50 and end >= world.record.since + 300:
+                self.changed = True
+                by_hand(world, "shop-other")
+            return points
+
+    source = Meanwhile(world)
+    outcome = Rollout(
+        plan(), world, Signals(source), Prober(), clock=world.clock, notify=lambda _: None
+    ).run()
+    assert source.changed
+    assert outcome.result == "superseded"
+    assert Phase.PROMOTE not in [record.phase for record in world.writes]
+    assert world.view
+    assert world.view.traffic == (Target("shop-other", 100),)
+
+
 def test_a_write_between_read_and_write_ends_the_step() -> None:
     world = World.serving()
 
@@ -388,7 +490,7 @@ def test_a_cancelled_rollout_can_be_settled_and_followed_at_once() -> None:
     assert rollout(world, with_plan=replace(plan(), candidate="shop-newer")).result == "promoted"
 
 
-def test_hold_leaves_a_cancelled_rollout_as_it_is() -> None:
+def test_hold_leaves_a_cancelled_rollout_as_it_is_and_so_does_its_settling_job() -> None:
     world = World.serving()
 
     def signal() -> None:
@@ -398,7 +500,13 @@ def test_hold_leaves_a_cancelled_rollout_as_it_is() -> None:
     world.clock.at = signal
     outcome = rollout(world, with_plan=plan(service(on_cancel="hold")))
     assert outcome.result == "held"
-    assert world.record.phase is Phase.STEP
+    assert world.record.phase is Phase.HELD
+    assert world.view
+    split = desired(world.view)
+    assert split == {"shop-old": 95, "shop-new": 5}
+    settled = settle(world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    assert not settled.changed
+    assert desired(world.view) == split
 
 
 def test_a_signal_before_anything_was_written_changes_nothing() -> None:

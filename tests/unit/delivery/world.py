@@ -105,7 +105,13 @@ class World:
         assert self.view is not None
         return {entry.revision: entry.percent for entry in self.view.statuses if entry.percent}
 
-    def read(self, name: str, *, budget: float = 0.0) -> ServiceView | None:  # noqa: ARG002 - the port's
+    def read(  # the port's
+        self,
+        name: str,
+        *,
+        budget: float = 0.0,  # noqa: ARG002 - the port's
+        reach: float = 0.0,  # noqa: ARG002 - the port's
+    ) -> ServiceView | None:
         assert name == NAME
         self._reconcile()
         return self.view
