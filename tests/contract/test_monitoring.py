@@ -9,7 +9,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
 
-from airlock.sandbox.request_log import Series
+from airlock.sandbox.data_plane.request_log import Series
 
 if TYPE_CHECKING:
     from airlock.clock import ScaledClock

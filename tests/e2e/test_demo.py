@@ -111,5 +111,6 @@ def test_ctrl_c_in_the_middle_of_a_run_leaves_nothing_running(tmp_path: Path) ->
         rest, _ = process.communicate(timeout=60)
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
+    assert "Nothing is left running." in rest
     assert left(tmp_path, children) == []
     assert list((tmp_path / "tmp").iterdir()) == []

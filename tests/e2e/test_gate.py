@@ -158,3 +158,12 @@ def test_a_broken_configuration_allows_nothing_and_stops_nobody_from_correcting_
     (page,) = run.summaries()
     assert "Ignored, and nothing is allowed" in page
     assert "unknown key" in page
+
+
+def test_a_change_that_breaks_the_configuration_is_stopped(repository: Repository) -> None:
+    number = repository.pull_request({".github/airlock.yml": "scan:\n  alow: []\n"})
+    run = repository.check(number)
+    assert run.job_results() == {JOB: "failure"}
+    assert exit_codes(run)[0] == 2
+    errors = [note for note in run.notes() if note.level == "error"]
+    assert ["unknown key" in note.message for note in errors] == [True]

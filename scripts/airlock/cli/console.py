@@ -144,7 +144,12 @@ class TerminalConsole:
 
     def output(self, name: str, value: str) -> None:
         """Print ``name=value`` for one-line values; longer ones are for machines only."""
-        if "\n" not in value:
+        if "\n" in value:
+            return
+        if self._stream.isatty():
+            # A person has read the summary: this only tells what a workflow would get.
+            self._console.print(_printable(f"{name}={value}"), style="dim", markup=False)
+        else:
             self.info(f"{name}={value}")
 
     @contextlib.contextmanager

@@ -22,6 +22,7 @@ _FOLDER = Path("build") / "demo"
     default=_FOLDER,
     show_default=True,
     envvar="AIRLOCK_FOLDER",
+    show_envvar=True,
     help="Where the report goes: report.html for people, run.json for programs.",
 )
 @click.option(
@@ -30,6 +31,7 @@ _FOLDER = Path("build") / "demo"
     default=Path("~/.cache/airlock"),
     show_default=True,
     envvar="AIRLOCK_HOME",
+    show_envvar=True,
     help="Where the actions keep their private environments.",
 )
 @click.option(
@@ -38,6 +40,7 @@ _FOLDER = Path("build") / "demo"
     default=120.0,
     show_default=True,
     envvar="AIRLOCK_FACTOR",
+    show_envvar=True,
     help="Seconds of release time per real second: at 60 a five-minute step takes five seconds.",
 )
 @click.option(
@@ -46,6 +49,7 @@ _FOLDER = Path("build") / "demo"
     default=120.0,
     show_default=True,
     envvar="AIRLOCK_RATE",
+    show_envvar=True,
     help="Requests of customers per real second. The fewer, the longer the judge is in doubt.",
 )
 def command(*, folder: Path, home: Path, factor: float, rate: float) -> int:
@@ -66,7 +70,11 @@ def command(*, folder: Path, home: Path, factor: float, rate: float) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    run = play(sys.stdout, home=home.expanduser().absolute(), factor=factor, rate=rate)
+    try:
+        run = play(sys.stdout, home=home.expanduser().absolute(), factor=factor, rate=rate)
+    except KeyboardInterrupt:
+        click.echo("\nStopped. Nothing is left running.", err=True)
+        raise
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_bytes(msgspec.json.encode(run))
     (folder / "report.html").write_text(html(run), encoding="utf-8")

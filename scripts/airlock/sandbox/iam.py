@@ -49,14 +49,13 @@ class IamStandIn:
         write_json(path, stored)
         self._key = bytes.fromhex(stored["key"])
         self._ports = ports
-        self._web: WebServer | None = None
         self.endpoint = ""
-
-    async def start(self) -> None:
-        """Serve."""
         app = web.Application(middlewares=[google_errors])
         app.router.add_post("/v1/projects/-/serviceAccounts/{email}:generateIdToken", self._mint)
         self._web = WebServer(app)
+
+    async def start(self) -> None:
+        """Serve."""
         await self._web.start()
         listener = self._ports.listen("iam")
         self.endpoint = url_of(listener)
@@ -64,8 +63,7 @@ class IamStandIn:
 
     async def stop(self) -> None:
         """Stop serving."""
-        if self._web is not None:
-            await self._web.stop()
+        await self._web.stop()
 
     def environ(self) -> dict[str, str]:
         """Return the variable that leads clients here."""

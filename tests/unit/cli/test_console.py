@@ -63,6 +63,22 @@ def test_a_terminal_shows_short_outputs_only() -> None:
     assert stream.getvalue() == "verdict=promoted\n"
 
 
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_sees_outputs_faintly_and_unsteered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    TerminalConsole(stream).output("verdict", "[bold]promoted\x1b[2J")
+    assert "[bold]promoted" in stream.getvalue()
+    assert stream.getvalue().startswith("\x1b[2m")
+    assert "\x1b[2J" not in stream.getvalue()
+
+
 @pytest.mark.parametrize("hostile", ["\x1b[2J", "\x1b]0;owned\x07", "\x9b31m", "\u202e"])
 def test_a_terminal_is_not_steered_by_what_was_scanned(hostile: str) -> None:
     stream = io.StringIO()

@@ -12,15 +12,21 @@ from hypothesis import strategies as st
 
 from airlock.cli.sandbox import clock_of, render
 from airlock.errors import AirlockError
-from airlock.sandbox import images, monitoring_query
-from airlock.sandbox.data_plane import choose
+from airlock.sandbox.data_plane import choose, images
+from airlock.sandbox.data_plane.images import ImageError, folder_of, pull, start_of
+from airlock.sandbox.data_plane.request_log import (
+    BUCKETS,
+    GROWTH,
+    SCALE,
+    RequestLog,
+    Series,
+    bucket_of,
+)
 from airlock.sandbox.files import read_json, write_json
 from airlock.sandbox.google_errors import ApiError
 from airlock.sandbox.iam import IamStandIn
-from airlock.sandbox.images import ImageError, folder_of, pull, start_of
-from airlock.sandbox.monitoring import delay_of
+from airlock.sandbox.monitoring import delay_of, query
 from airlock.sandbox.ports import Ports
-from airlock.sandbox.request_log import BUCKETS, GROWTH, SCALE, RequestLog, Series, bucket_of
 
 SERIES = Series("p", "l", "shop", "shop-v1", 200)
 
@@ -109,24 +115,24 @@ class TestFilter:
     @given(st.text())
     def test_any_text_is_understood_or_refused(self, text: str) -> None:
         try:
-            monitoring_query.parse_filter(text)
+            query.parse_filter(text)
         except ApiError as error:
             assert error.code.http == 400
 
     @given(st.text(st.characters(exclude_characters='"\\')))
     def test_values_come_through(self, value: str) -> None:
-        parsed = monitoring_query.parse_filter(f'resource.labels.service_name = "{value}"')
+        parsed = query.parse_filter(f'resource.labels.service_name = "{value}"')
         assert parsed == {"resource.service_name": frozenset({value})}
 
     @pytest.mark.parametrize("text", ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00.000000+01:00"])
     def test_times(self, text: str) -> None:
-        seconds = monitoring_query.parse_time("x", text)
-        assert monitoring_query.rfc3339(seconds) == "2026-01-01T00:00:00Z"
+        seconds = query.parse_time("x", text)
+        assert query.rfc3339(seconds) == "2026-01-01T00:00:00Z"
 
     @pytest.mark.parametrize("text", ["", "today", "2026-01-01T00:00:00", "1767225600"])
     def test_what_is_no_time(self, text: str) -> None:
         with pytest.raises(ApiError):
-            monitoring_query.parse_time("x", text)
+            query.parse_time("x", text)
 
 
 class TestTokens:

@@ -147,12 +147,12 @@ def test_the_watch_tells_what_writes_mean_and_counts_since_it_began() -> None:
     watch = Watch(world, notes.append)
     assert watch.stable == "old"
     writes.append((2.0, write(("old", 100, ""), ("new", 0, "candidate"))))
-    watch._look()
+    watch.look()
     tallies |= {"old": Tally(145, 1), "new": Tally(5, 2)}
     writes.append((3.0, write(("old", 95, ""), ("new", 5, ""), ("new", 0, "candidate"))))
-    watch._look()
+    watch.look()
     writes.append((4.0, write(("old", 100, ""))))
-    watch._look()
+    watch.look()
     assert [note.text for note in notes] == [
         "new starts, at 0 % of traffic",
         "5 % of traffic to new",
@@ -172,6 +172,14 @@ def test_a_line_of_the_timeline_fits_and_cannot_steer_the_terminal(text: str) ->
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+def test_a_number_keeps_its_percent_sign() -> None:
+    text = "Candidate failed 0 of 331 requests (0.0 %), stable 0 of 1,049 (0.0 %)."
+    for width in range(20, 80):
+        lines = timeline.wrapped(text, width)
+        assert " ".join(lines) == text
+        assert not [line for line in lines if line.startswith("%")]
 
 
 def test_the_panel_fits_eighty_columns() -> None:

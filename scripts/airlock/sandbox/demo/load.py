@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
+from airlock.sandbox.data_plane.proxy import REVISION_HEADER
 from airlock.sandbox.demo.record import NONE, Tally
-from airlock.sandbox.proxy import REVISION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -70,15 +70,21 @@ class Log:
             if text and not text.startswith("::"):
                 self._job = text
             if text.startswith(_TESTING) and self.watch:
+                self._tell("Smoke tests, against a URL of its own")
                 self.watch.mark("smoke")
-                self.say("Smoke tests, against a URL of its own")
         elif event.get("command") == "error" and event.get("kvPairs", {}).get("file"):
             place = event["kvPairs"]
             told = event["arg"].partition(". ")[0]
-            self.say(f"{place['file']}, line {place.get('line', '?')}: {told}")
+            self._tell(f"{place['file']}, line {place.get('line', '?')}: {told}")
         elif "jobResult" in event:
             name = event["job"].strip().rpartition("/")[2]
-            self.say(f"Job “{name}”: {event['jobResult']}")
+            self._tell(f"Job “{name}”: {event['jobResult']}")
+
+    def _tell(self, text: str) -> None:
+        """Note what the job said just now, after what the release did before that."""
+        if self.watch:
+            self.watch.look()
+        self.say(text)
 
     def close(self, run: Run, verdict: str, reason: str, change: str) -> Scene:
         """Note the verdict and return the scene; what a release adds is still to be filled in."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 WIDTH = 80
 _BAR = 36
 _INDENT = 11
+_LABEL = 10
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _PLAIN_EVERY = 5.0
 _SYMBOLS = {"plain": ("·", "dim"), "good": ("✓", "green"), "bad": ("✗", "red")}
 
@@ -150,9 +152,8 @@ class PlainTimeline:
 def line(note: Note, width: int) -> Text:
     """Return one note; what does not fit goes on below where it began."""
     symbol, style = _SYMBOLS[note.tone]
-    first, *rest = textwrap.wrap(printable(note.text), width - _INDENT) or [""]
     text = Text.assemble((f"{note.at:6.1f} s ", "dim"), (f"{symbol} ", style))
-    words = "\n".join([first, *(" " * _INDENT + more for more in rest)])
+    words = f"\n{' ' * _INDENT}".join(wrapped(note.text, width - _INDENT))
     return text.append(words, style if note.tone != "plain" else "")
 
 
@@ -160,7 +161,7 @@ def panel(status: Status, width: int) -> Table:
     """Return the moving part, at most `width` columns wide."""
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", width=8, justify="right")
-    table.add_column(width=width - 10)
+    table.add_column(width=width - _LABEL)
     if status.share is not None:
         filled = round(_BAR * status.share / 100)
         bar = Text.assemble(("━" * filled, "magenta"), ("━" * (_BAR - filled), "blue"))
@@ -168,7 +169,7 @@ def panel(status: Status, width: int) -> Table:
         table.add_row("traffic", bar)
         table.add_row("requests", "  ".join(numbers(status)))
     if status.job:
-        table.add_row("job", Text(printable(status.job)))
+        table.add_row("job", Text("\n".join(wrapped(status.job, width - _LABEL))))
     return table
 
 
@@ -179,6 +180,12 @@ def numbers(status: Status) -> list[str]:
         f"{name} {tally.requests} ({tally.errors} failed, {100 * tally.rate:.1f} %)"
         for name, tally in sides
     ]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return `text` as lines that keep each number and its percent sign together."""
+    lines = textwrap.wrap(printable(text).replace(" %", f"{_NO_BREAK}%"), width)
+    return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
 def printable(text: str) -> str:

@@ -56,6 +56,7 @@ class Watch:
         self._world = world
         self._note = note
         self._seen = len(world.writes())
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch")
         self._before = world.load.tallies()
@@ -92,12 +93,17 @@ class Watch:
     def _run(self) -> None:
         while True:
             last = self._stop.is_set()
-            self._look()
+            self.look()
             if last:
                 return
             self._stop.wait(EVERY)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Take a sample, and tell what was written since the last; safe to call from any thread."""
+        with self._lock:
+            self._sample()
+
+    def _sample(self) -> None:
         service, tallies = self._world.service(), self._world.load.tallies()
         since = _since(self._before, tallies)
         self._before = tallies

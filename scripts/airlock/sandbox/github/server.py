@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from airlock.sandbox.git_http import Access, GitHttp
 from airlock.sandbox.github import (
     checks,
     deployments,
@@ -16,6 +15,7 @@ from airlock.sandbox.github import (
     repos,
 )
 from airlock.sandbox.github.gate import Gate, Logged, authorization
+from airlock.sandbox.github.git_http import Access, GitHttp
 from airlock.sandbox.github.rest import WORLD
 from airlock.sandbox.github.state import Pull, Repository, Sarif, World
 from airlock.sandbox.ports import Ports, url_of

@@ -20,12 +20,12 @@ from airlock.sandbox.cloud_run.conditions import Failure
 from airlock.sandbox.cloud_run.messages import CommonReason, RevisionReason
 from airlock.sandbox.cloud_run.names import ServiceName, short
 from airlock.sandbox.cloud_run.runtime import Routes
-from airlock.sandbox.images import ImageError
-from airlock.sandbox.instances import Guard, StartError
+from airlock.sandbox.data_plane.images import ImageError
+from airlock.sandbox.data_plane.instances import Guard, StartError
+from airlock.sandbox.data_plane.proxy import NotListeningError, UpstreamError, forward, session
+from airlock.sandbox.data_plane.request_log import RequestLog, Series
+from airlock.sandbox.data_plane.revision_pool import RevisionPool
 from airlock.sandbox.ports import url_of
-from airlock.sandbox.proxy import NotListeningError, UpstreamError, forward, session
-from airlock.sandbox.request_log import RequestLog, Series
-from airlock.sandbox.revision_pool import RevisionPool
 from airlock.sandbox.web_server import WebServer
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from airlock.sandbox.ports import HOST, passing_port
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airlock.sandbox.images import Start
+    from airlock.sandbox.data_plane.images import Start
 
 POLL_SECONDS = 0.02
 STOP_SECONDS = 2.0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from airlock.sandbox.images import ImageError, pull, start_of
-from airlock.sandbox.instances import POLL_SECONDS, Guard, Instance, StartError
+from airlock.sandbox.data_plane.images import ImageError, pull, start_of
+from airlock.sandbox.data_plane.instances import POLL_SECONDS, Guard, Instance, StartError
 from airlock.sandbox.ports import HOST
 
 if TYPE_CHECKING:

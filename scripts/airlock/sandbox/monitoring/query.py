@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airlock.sandbox.data_plane.request_log import BUCKETS, GROWTH, PERIOD, SCALE, Cell, Series
 from airlock.sandbox.google_errors import ApiError, Code, invalid
-from airlock.sandbox.request_log import BUCKETS, GROWTH, PERIOD, SCALE, Cell, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

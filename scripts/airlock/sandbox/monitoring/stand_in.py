@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from airlock.sandbox import monitoring_query as language
 from airlock.sandbox.google_errors import google_errors, invalid
+from airlock.sandbox.monitoring import query as language
 from airlock.sandbox.ports import url_of
 from airlock.sandbox.web_server import WebServer
 
 if TYPE_CHECKING:
     from airlock.clock import ScaledClock
+    from airlock.sandbox.data_plane.request_log import RequestLog, Series
     from airlock.sandbox.ports import Ports
-    from airlock.sandbox.request_log import RequestLog, Series
 
 DELAY = 180.0
 """Longest time between the end of a sampling period and its visibility, in seconds."""
@@ -55,14 +55,13 @@ class MonitoringStandIn:
         self._clock = clock
         self._ports = ports
         self._delay = delay
-        self._web: WebServer | None = None
         self.endpoint = ""
-
-    async def start(self) -> None:
-        """Serve."""
         app = web.Application(middlewares=[google_errors])
         app.router.add_get("/v3/projects/{project}/timeSeries", self._list)
         self._web = WebServer(app)
+
+    async def start(self) -> None:
+        """Serve."""
         await self._web.start()
         listener = self._ports.listen("monitoring")
         self.endpoint = url_of(listener)
@@ -70,8 +69,7 @@ class MonitoringStandIn:
 
     async def stop(self) -> None:
         """Stop serving."""
-        if self._web is not None:
-            await self._web.stop()
+        await self._web.stop()
 
     def environ(self) -> dict[str, str]:
         """Return the variable that leads clients here."""
