@@ -1,5 +1,6 @@
 # Every target sets itself up; a second run finds everything in place.
 
+# macOS brings GNU make 3.81, which knows no .SHELLFLAGS: recipes check what can fail, too.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -12,7 +13,7 @@ MODULES := tests/node/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## Say what there is
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: environment $(MODULES) ## Make .venv and what the tests need of Node
@@ -22,7 +23,7 @@ setup: environment $(MODULES) ## Make .venv and what the tests need of Node
 environment:
 	@scripts/bootstrap.sh --into .venv dev
 	@[[ .venv/.airlock-editable -nt pyproject.toml ]] || { \
-	  $(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .; \
+	  $(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable . && \
 	  touch .venv/.airlock-editable; }
 
 $(MODULES): tests/node/package.json tests/node/package-lock.json
@@ -52,7 +53,7 @@ format: environment ## Put the source into its style
 lock: environment ## Renew requirements/*.txt from *.in; UPGRADE=1 takes the newest
 	for family in $(FAMILIES); do \
 	  $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	    $(if $(UPGRADE),--upgrade) requirements/$$family.in --output-file requirements/$$family.txt; \
+	    $(if $(UPGRADE),--upgrade) requirements/$$family.in --output-file requirements/$$family.txt || exit; \
 	done
 
 .PHONY: docs
@@ -61,4 +62,4 @@ docs: environment ## Write the generated parts of README.md, docs/ and schema/
 
 .PHONY: bench
 bench: environment ## Measure, one table each
-	for benchmark in benchmarks/*.py; do $(PYTHON) "$$benchmark"; done
+	for benchmark in benchmarks/*.py; do $(PYTHON) "$$benchmark" || exit; done

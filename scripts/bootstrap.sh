@@ -25,12 +25,14 @@ esac
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 cached=$(printf '%s\n' "${RUNNER_TOOL_CACHE:-/nonexistent}"/Python/3.{14,13,12,11}.*/*/bin/python3)
-while IFS= read -r name; do
+# On a descriptor of its own: the command must find the caller's standard input.
+while IFS= read -r name <&3; do
   python=$(type -P -- "$name") || continue
   if suits "$python"; then
+    exec 3<&-
     exec "$python" -I "$here/bootstrap.py" "$@"
   fi
-done <<<"python3
+done 3<<<"python3
 python3.14
 python3.13
 python3.12

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lint.tree import document, workflows
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -62,6 +64,23 @@ def test_every_action_has_command_module_and_page(folder: Path) -> None:
     page = (ROOT / "docs" / f"{folder.name}.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {folder.name}\n")
     assert folder.name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+CALLED = [path for path in workflows() if "workflow_call" in document(path.read_text())["on"]]
+
+
+@pytest.mark.parametrize("path", CALLED, ids=lambda path: path.name)
+def test_the_readme_names_every_permission_of_a_workflow(path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = re.search(rf"<!-- generated: permissions \S*{path.name} -->(.*?)<!--", readme, re.DOTALL)
+    assert part
+    told = re.findall(r"^\| `(.+?)` \| `(.+?)` \| .{10,} \|$", part[1], re.MULTILINE)
+    jobs = document(path.read_text(encoding="utf-8"))["jobs"]
+    assert sorted(told) == sorted(
+        (job, f"{scope}: {level}")
+        for job, body in jobs.items()
+        for scope, level in body["permissions"].items()
+    )
 
 
 def _anchors(page: Path) -> set[str]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,24 +63,13 @@ def test_a_lock_holds_what_its_list_asks_for(path: Path) -> None:
 
 def wanted(path: Path) -> set[str]:
     names: set[str] = set()
-    for line in path.read_text(encoding="utf-8").split("\n"):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for line in (line for line in lines if not line.startswith("#")):
         if line.startswith("-r "):
             names |= wanted(path.parent / line.removeprefix("-r "))
-        elif line:
+        else:
             names.add(re.split(r"[<>=!~\[; ]", line)[0].lower())
     return names
-
-
-def test_the_published_schema_is_the_one_of_the_types() -> None:
-    made = subprocess.run(
-        [sys.executable, "-m", "airlock.config"],
-        cwd=ROOT / "scripts",
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    published = (ROOT / "schema" / "airlock.json").read_text(encoding="utf-8")
-    assert json.loads(published) == json.loads(made), "write it anew: python -m airlock.config"
 
 
 def test_there_is_no_symlink() -> None:

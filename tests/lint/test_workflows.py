@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lint.tree import ROOT, actions, document, name, stand_ins, steps, workflows
+from lint.tree import ROOT, actions, document, examples, name, stand_ins, steps, workflows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +55,15 @@ def no_permissions_at_the_top(text: str) -> list[str]:
 
 
 def permissions_have_reasons(text: str) -> list[str]:
-    """Each grant says why, where it is granted."""
-    grant = re.compile(r"^\s+[a-z-]+:\s*(?:read|write)\b(?!\s*# [A-Z].*\.$).*$", re.MULTILINE)
-    return grant.findall(text)
+    """Each grant stands on a line of its own and says why; what grants all at once cannot."""
+    granted: Counter[str] = Counter()
+    for job in document(text)["jobs"].values():
+        permissions = job.get("permissions") or {}
+        if isinstance(permissions, str):
+            return [permissions]
+        granted.update(f"{scope}: {level}" for scope, level in permissions.items())
+    reasoned = re.findall(r"^ +([a-z-]+: (?:read|write)) +# [A-Z].*\.$", text, re.MULTILINE)
+    return list((granted - Counter(reasoned)).elements())
 
 
 def no_kept_credentials(text: str) -> list[str]:
@@ -119,7 +126,7 @@ OF_BOTH: dict[Rule, str] = {
 }
 OF_WORKFLOWS: dict[Rule, str] = {
     no_permissions_at_the_top: "permissions: read-all\njobs: {a: {}}",
-    permissions_have_reasons: "    permissions:\n      contents: write\n",
+    permissions_have_reasons: "jobs: {a: {permissions: {contents: write}}}  # Reasons.",
     no_kept_credentials: f"jobs: {{a: {{steps: [{{uses: actions/checkout@{'0' * 40}}}]}}}}",
     no_caches: f"    - uses: actions/cache@{'0' * 40} # v6.1.0\n",
 }
@@ -140,6 +147,13 @@ def test_workflows_and_actions_keep(rule: Rule, path: Path) -> None:
 @pytest.mark.parametrize("path", workflows(), ids=name)
 def test_workflows_keep(rule: Rule, path: Path) -> None:
     assert rule(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("rule", [*OF_BOTH, *OF_WORKFLOWS], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", examples(), ids=name)
+def test_what_callers_copy_keeps(rule: Rule, path: Path) -> None:
+    if rule is not own_slug_nowhere:  # Callers have to name us.
+        assert rule(path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("path", stand_ins(), ids=name)

@@ -29,6 +29,11 @@ def workflows() -> list[Path]:
     return sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
+def examples() -> list[Path]:
+    """Return the workflow files of the example repositories."""
+    return sorted((ROOT / "examples").glob("*/.github/workflows/*.yml"))
+
+
 def actions() -> list[Path]:
     """Return the action files that callers use."""
     return [ROOT / "action.yml", *sorted((ROOT / "actions").glob("*/action.yml"))]

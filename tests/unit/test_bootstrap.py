@@ -32,6 +32,9 @@ def main():
             signal.pause()
         except KeyboardInterrupt:
             return 77
+    if "read" in sys.argv:
+        print(sys.stdin.read(), end="")
+        return 0
     modules = ("iniconfig", "pip", "evil", "google")
     print(json.dumps({
         "argv": sys.argv[1:],
@@ -64,6 +67,7 @@ class Product:
             [str(self.root / "scripts" / "bootstrap.sh"), *(arguments or ("tiny", "hello"))],
             cwd=cwd or self.root,
             env={**os.environ, "AIRLOCK_HOME": str(self.home), **environ},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -274,6 +278,11 @@ def test_the_process_that_the_runner_signals_is_the_command(product: Product) ->
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 77
     process.communicate()
+
+
+def test_the_command_reads_what_the_caller_sends(product: Product) -> None:
+    process = product.start("tiny", "read")
+    assert process.communicate("from the caller", timeout=60) == ("from the caller", "")
 
 
 def test_into_makes_a_folder_of_the_users_choice_once(product: Product, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def _annotation(note: Annotation) -> str:
         message = message[: MESSAGE_LIMIT - 1] + "…"
     place: dict[str, str] = {}
     if note.path:
-        place["file"] = note.path
+        place["file"] = printable(note.path)
         if note.line > 0:
             place["line"] = str(note.line)
             place["endLine"] = str(max(note.line, note.end_line))
