@@ -97,7 +97,9 @@ def run(folder: Path, *command: str | Path) -> None:
         "XDG_CACHE_HOME": str(folder / "cache"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
-    subprocess.run(command, env=environ, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, env=environ, check=False, capture_output=True)
+    if done.returncode:
+        sys.exit(done.stderr.decode(errors="replace"))
 
 
 def median(once: Callable[[Path], None], runs: int) -> float:

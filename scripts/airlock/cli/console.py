@@ -143,8 +143,8 @@ class TerminalConsole:
         self._console.print(Markdown(markdown))
 
     def output(self, name: str, value: str) -> None:
-        """Print ``name=value`` for one-line values; longer ones are for machines only."""
-        if "\n" in value:
+        """Print ``name=value`` for one-line values; longer and empty ones are for machines only."""
+        if not value or "\n" in value:
             return
         if self._stream.isatty():
             # A person has read the summary: this only tells what a workflow would get.
