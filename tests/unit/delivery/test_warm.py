@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import pytest
 from airlock.delivery.client import ServiceSession
 from airlock.delivery.warm import warm
 from airlock.kit.retry import Backoff
+from unit.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +45,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Server()) as server:
+        yield server
 
 
 def test_a_cold_start_is_waited_for_until_two_answers_in_a_row(server: Server) -> None:

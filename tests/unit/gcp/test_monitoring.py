@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +9,7 @@ import pytest
 
 from airlock.errors import AirlockError
 from airlock.gcp.monitoring import Monitoring, Point, connect, horizon
+from unit.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +52,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Server()) as server:
+        yield server
 
 
 def api(server: Server) -> Monitoring:
