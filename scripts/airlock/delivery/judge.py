@@ -153,6 +153,12 @@ def within_bounds(evidence: Evidence, thresholds: Thresholds) -> bool:
     )
 
 
+def suspicious(evidence: Evidence, thresholds: Thresholds) -> bool:
+    """Tell whether more fail than the bound allows, though too few were seen to be sure of it."""
+    most = _bound(evidence, thresholds) * evidence.requests
+    return evidence.errors >= thresholds.minimum_errors and evidence.errors > most
+
+
 def clean_requests(bound: float) -> int:
     """Return how many requests without an error bring the error ratio below `bound` (rule of 3)."""
     return math.ceil(math.log(_DOUBT) / math.log1p(-bound))

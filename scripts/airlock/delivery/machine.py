@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airlock.delivery import start, writes
-from airlock.delivery.judge import judge
+from airlock.delivery.judge import judge, suspicious
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import (
@@ -147,9 +147,16 @@ def _judged(plan: Plan, seen: Observation, view: ServiceView, record: Record, no
     complete = seen.horizon >= record.since + duration
     judgement = judge(seen.looks, plan.config.thresholds, complete=complete)
     policy = plan.config.thresholds.on_inconclusive
+    # Nobody gets more of a candidate that looks bad: it is watched for as long again before the
+    # policy counts.
+    again = (
+        judgement.verdict == "inconclusive"
+        and suspicious(judgement.evidence, plan.config.thresholds)
+        and seen.horizon < record.since + 2 * duration
+    )
     if judgement.verdict == "rollback":
         return _fail(plan, record, view, judgement.reason, now=now, judgement=judgement)
-    if judgement.verdict == "continue":
+    if judgement.verdict == "continue" or again:
         part = (now - record.since) / (duration + DELAY + PERIOD)
         text = f"at {record.percent} %: {judgement.reason}"
         return Wait(WATCH_POLL, text, _done(plan, record, part), judgement)

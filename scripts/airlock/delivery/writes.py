@@ -53,7 +53,8 @@ def lease(config: Service, phase: Phase, now: float) -> float:
     if phase is Phase.DEPLOY:
         longest += config.smoke.timeout
     elif phase is Phase.STEP:
-        longest += config.rollout.step_duration + DELAY + 2 * PERIOD
+        # Twice, for a step that is watched again.
+        longest += 2 * config.rollout.step_duration + DELAY + 2 * PERIOD
     return now + longest + GRACE
 
 

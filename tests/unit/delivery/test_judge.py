@@ -19,6 +19,7 @@ from airlock.delivery.judge import (
     binomial_at_most,
     clean_requests,
     judge,
+    suspicious,
     weigh,
     within_bounds,
 )
@@ -136,6 +137,16 @@ def test_the_reason_is_in_plain_words() -> None:
     assert found.verdict == "rollback"
     assert found.reason == "candidate failed 31 of 640 requests (4.8 %), stable 2 of 9,120 (0.0 %)"
     assert found.evidence.minutes_with_errors == 2
+
+
+def test_suspicion_needs_errors_above_the_bound_and_enough_of_them() -> None:
+    def seen(requests: int, errors: int, stable_errors: int = 0) -> bool:
+        return suspicious(Evidence(requests, errors, 1000, stable_errors, 2, 1.0), THRESHOLDS)
+
+    assert seen(105, 6)
+    assert not seen(19, 1)
+    assert not seen(10_000, 6)
+    assert not seen(105, 6, stable_errors=50)
 
 
 def test_too_few_requests_are_said_to_be_too_few() -> None:

@@ -190,6 +190,18 @@ def test_what_too_few_requests_lead_to_is_the_teams_choice(
     assert outcome.steps[0].verdict == "inconclusive"
 
 
+def test_a_candidate_that_looks_bad_gets_no_more_before_it_was_watched_again() -> None:
+    # One error a minute in sixty: over the bound, and after one step not yet proven.
+    world = World.serving()
+    outcome = rollout(world, failing=0.0084)
+    assert outcome.result == "rolled-back"
+    (step,) = outcome.steps
+    duration = plan().config.rollout.step_duration
+    assert duration < step.watched < 2 * duration + 300
+    assert {shares.get("shop-new", 0) for _, shares in world.traffic} == {0, 5}
+    assert world.served == OLD
+
+
 def test_a_busy_service_is_waited_for_but_not_for_ever() -> None:
     world = World.serving()
     assert world.view
