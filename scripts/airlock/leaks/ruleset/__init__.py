@@ -1,0 +1,1 @@
+"""The rules: what they are, where they come from, how a team adds its own."""
