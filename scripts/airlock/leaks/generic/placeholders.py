@@ -1,0 +1,96 @@
+"""Values that anyone can see are not real."""
+
+from __future__ import annotations
+
+import re
+
+_FEWEST = 7
+"""Different characters in a long value.
+
+The chance that 16 random characters of a 32-letter alphabet have fewer than 7 different ones is
+below one in a million.
+"""
+_LONG = 16
+
+_WHOLE = 256
+"""Longest value that is searched for marks; in a long key every short run of letters turns up."""
+
+_MARKED = re.compile(
+    r"example|placeholder|change[_-]?(?:me|this|it)|replace[_-]?(?:me|this|with)|redacted|dummy"
+    r"|your[_-]|insert[_-]|xxxxx|\*\*\*|\.\.\.|\u2022{3}|_____|deadbeefdeadbeef",
+    re.IGNORECASE,
+)
+_TEMPLATE = re.compile(
+    r"\$\{[\w.:\-/?|@ '\"]*\}|\$\([^()]*\)|\{\{[^{}]*\}\}|<%.*%>|<[A-Za-z][\w.: -]*>"
+    r"|%\([A-Za-z_]+\)s|#\{[^{}]*\}|ENC[(\[]|@[A-Z_]{3,}@|__[A-Z_]{3,}__|%[A-Z_]{3,}%|\$[A-Z_]{3,}\Z"
+)
+_ANGLES = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}")
+
+_MOST = 0.6
+"""Share of a value that, if one counts or repeats it, leaves too little to be a secret.
+
+Formats have parts that are not random, such as the numbers of a workspace, so that a run alone
+says nothing.
+"""
+_COUNTED = 10
+"""Characters that count up or down before they are a run: less turns up in what people mask."""
+_SAME = re.compile(r"([^\WaA])\1{7,}")
+"""One character over and over; A is Base64 for zeros, which formats pad and begin with."""
+_NEXT = {"9": "0a", "0": "1a"}
+_PLAIN = re.compile(r"[\W_]+")
+_ANY_RUN = re.compile(
+    r"0123456789|1234567890|abcdefghij|qwertyuiop|([^a])\1{7}",
+    re.IGNORECASE,
+)
+
+
+def placeholder(value: str) -> bool:
+    """Return whether `value` is visibly not a real secret, whatever its format.
+
+    Conservative: a word such as "test" inside a random value says nothing, so only marks that a
+    person leaves to be replaced count, templates, and what is little else than a run that no
+    generator produces.
+    """
+    if len(value) >= _LONG and len(set(value)) < _FEWEST:
+        return True
+    if len(value) > _WHOLE:
+        return False
+    return (
+        _MARKED.search(value) is not None
+        or _TEMPLATE.search(value) is not None
+        or _ANGLES.fullmatch(value) is not None
+        or _regular(value)
+    )
+
+
+def counted(value: str) -> bool:
+    """Return whether a value that no format vouches for holds a run that somebody typed."""
+    return len(value) <= _WHOLE and _ANY_RUN.search(value) is not None
+
+
+def _regular(value: str) -> bool:
+    """Return whether runs make up most of a value: of counting, or of one character."""
+    plain = _PLAIN.sub("", value)
+    if len(plain) < _COUNTED:
+        return False
+    covered = sum(len(match[0]) for match in _SAME.finditer(plain))
+    covered += sum(run for run in _runs(plain.lower()) if run >= _COUNTED)
+    return covered >= _MOST * len(plain)
+
+
+def _runs(plain: str) -> list[int]:
+    """Return the lengths of the stretches in which each character is the one after the last.
+
+    Behind 9 comes 0 or, in hexadecimal, a; what counts down is read backwards.
+    """
+    lengths = []
+    for text in (plain, plain[::-1]):
+        length = 1
+        for last, character in zip(text, text[1:], strict=False):
+            if ord(character) == ord(last) + 1 or character in _NEXT.get(last, ""):
+                length += 1
+                continue
+            lengths.append(length)
+            length = 1
+        lengths.append(length)
+    return lengths
