@@ -1,0 +1,117 @@
+"""How much a file may unpack to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airlock.leaks.decode.kinds import HEAD, packed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIB = 1024 * 1024
+
+WINDOW = 16 * MIB
+"""Most bytes of one member in memory; a longer one comes in windows."""
+
+PACKED = 64 * MIB
+"""Most bytes of a member that is packed itself, and can only be opened whole."""
+
+OVERLAP = 16 * 1024
+"""Bytes that the next window of a member repeats."""
+
+_CHUNK = 256 * 1024
+
+Read = Callable[[int], bytes]
+"""Returns some bytes, at most as many as asked for; none at the end."""
+
+
+class BrokenError(Exception):
+    """Packed data is not what its head says, or it ends too early."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may still be unpacked of one file and all that is nested in it.
+
+    Bytes and members stand for time as well: unpacking is linear in them, so that what is found
+    does not depend on how fast the machine is.
+
+    Args:
+        room: Unpacked bytes that are left.
+        members: Members that are left.
+        notes: What was left out, and why, for people; nothing of the file's own text.
+    """
+
+    room: int
+    members: int = 50_000
+    notes: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, size: int) -> Budget:
+        """Return the budget of a file of `size` bytes: 200 times that, within 16 and 512 MiB."""
+        return cls(min(max(200 * size, 16 * MIB), 512 * MIB))
+
+    def left(self) -> bool:
+        """Tell whether anything more may be unpacked."""
+        if self.room > 0 and self.members > 0:
+            return True
+        self.notes.add("unpacks to more than is read")
+        return False
+
+    def take(self, data: bytes) -> bytes:
+        """Return `data`, cut where the budget ends."""
+        if len(data) > self.room:
+            self.notes.add("decodes to more than is read")
+            data = data[: self.room]
+        self.room -= len(data)
+        return data
+
+    def windows(self, read: Read) -> Iterator[bytes]:
+        """Yield what `read` gives until it gives nothing or breaks, in windows that overlap.
+
+        All but the last have `WINDOW` bytes or more, or `PACKED` if the first begins like an
+        archive; the last is empty if there is nothing.
+
+        Args:
+            read: Returns up to as many bytes as asked for; raises `BrokenError`.
+        """
+        self.members -= 1
+        parts: list[bytes] = []
+        size, most = 0, WINDOW
+        while chunk := self._more(read):
+            if not size and packed(chunk[:HEAD], ""):
+                most = PACKED
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= most:
+                window = b"".join(parts)
+                parts, size, most = [window[-OVERLAP:]], OVERLAP, WINDOW
+                yield window
+        yield b"".join(parts)
+
+    def _more(self, read: Read) -> bytes:
+        if not self.left():
+            return b""
+        try:
+            chunk = read(min(_CHUNK, self.room))
+        except BrokenError as error:
+            self.notes.add(str(error))
+            return b""
+        self.room -= len(chunk)
+        return chunk
+
+
+def reader(data: bytes, start: int = 0, end: int | None = None) -> Read:
+    """Return a function that reads `data` from `start` to `end`, without a copy of all of it."""
+    at, stop = start, len(data) if end is None else min(end, len(data))
+
+    def read(size: int) -> bytes:
+        nonlocal at
+        chunk = data[at : min(at + size, stop)]
+        at += len(chunk)
+        return chunk
+
+    return read
