@@ -1,0 +1,136 @@
+"""All patterns in one Hyperscan database, compiled once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import hyperscan as hs
+import msgspec
+
+from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airlock.leaks.engine.cache import Cache
+
+    Handler = Callable[[int, int, int, int, object], bool | None]
+
+# ^ and $ match at lines. A pattern may match the empty text; that one does is no reason to fail.
+_FLAGS = hs.HS_FLAG_MULTILINE | hs.HS_FLAG_ALLOWEMPTY
+_PREFILTER = _FLAGS | hs.HS_FLAG_PREFILTER
+
+
+class Database:
+    """Looks for many patterns in one pass; any number of threads may use it at once.
+
+    Args:
+        compiled: The patterns, compiled; of several that are the same, only one.
+        owners: For each of those, which of the patterns it is.
+    """
+
+    def __init__(self, compiled: hs.Database, owners: Sequence[Sequence[int]]) -> None:
+        self.owners = owners
+        self._compiled = compiled
+        self._local = threading.local()
+
+    def scan(self, text: bytes | memoryview, handler: Handler) -> None:
+        """Call `handler` with (index into `owners`, 0, end offset, 0, None) for each match's end.
+
+        The text is looked at with a newline before and after it, and offsets are one higher for it:
+        at its edges, patterns see what they see at those of a line, and need no anchors. With
+        those, Hyperscan 5.4 misses some matches at the end of a text.
+        """
+        scratch = getattr(self._local, "scratch", None)
+        if scratch is None:
+            # Scratch space is for one pass at a time.
+            scratch = self._local.scratch = hs.Scratch(self._compiled)
+        padded = b"".join((b"\n", text, b"\n"))
+        self._compiled.scan(padded, match_event_handler=handler, scratch=scratch)
+
+
+def build(
+    digest: bytes, patterns: Callable[[], Sequence[Sequence[bytes]]], cache: Cache | None
+) -> Database:
+    """Return the database of some patterns: the one that was kept, or else a new one.
+
+    Args:
+        digest: A hash of all that `patterns` follows from.
+        patterns: Returns the patterns; of each, several that may stand for it, the best first.
+        cache: Where the compiled form is kept; None for nowhere.
+
+    Raises:
+        AirlockError: One of the patterns cannot be compiled in any form.
+    """
+    name = f"hyperscan-{hashlib.sha256(digest + _platform()).hexdigest()}"
+    database = _load(cache.read(name)) if cache else None
+    if database is None:
+        database = _compile(patterns())
+        if cache:
+            kept = (database.owners, hs.dumpb(database._compiled))  # noqa: SLF001 - this module's
+            cache.write(name, msgspec.msgpack.encode(kept))
+    return database
+
+
+def _platform() -> bytes:
+    """Return what a compiled form is bound to: Hyperscan's version, and the kind of processor."""
+    probe = hs.Database(mode=hs.HS_MODE_BLOCK)
+    probe.compile(expressions=[b"a"], ids=[0], flags=[0])
+    return f"{os.uname().machine} {probe.info()!r}".encode()
+
+
+def _load(data: bytes | None) -> Database | None:
+    if data is None:
+        return None
+    try:
+        owners, compiled = msgspec.msgpack.decode(data, type=tuple[list[list[int]], bytes])
+        return Database(hs.loadb(compiled, hs.HS_MODE_BLOCK), owners)
+    except (msgspec.DecodeError, hs.error):
+        return None
+
+
+def _compile(patterns: Sequence[Sequence[bytes]]) -> Database:
+    try:
+        # Nearly always, each pattern compiles in its best form.
+        return _shared([(choices[0], _FLAGS) for choices in patterns])
+    except hs.error:
+        return _shared([_chosen(choices) for choices in patterns])
+
+
+def _shared(rows: Sequence[tuple[bytes, int]]) -> Database:
+    owners: dict[tuple[bytes, int], list[int]] = {}
+    for number, row in enumerate(rows):
+        owners.setdefault(row, []).append(number)
+    return Database(_together(list(owners)), list(owners.values()))
+
+
+def _together(rows: Sequence[tuple[bytes, int]]) -> hs.Database:
+    compiled = hs.Database(mode=hs.HS_MODE_BLOCK)
+    compiled.compile(
+        expressions=[pattern for pattern, _ in rows],
+        ids=list(range(len(rows))),
+        flags=[flags for _, flags in rows],
+    )
+    return compiled
+
+
+def _chosen(choices: Sequence[bytes]) -> tuple[bytes, int]:
+    """Return the best of `choices` that compiles, with its flags.
+
+    As a prefilter, Hyperscan replaces what it does not know by something that matches more.
+    """
+    for pattern in choices:
+        for flags in (_FLAGS, _PREFILTER):
+            try:
+                _together([(pattern, flags)])
+            except hs.error:
+                continue
+            return pattern, flags
+    raise AirlockError(
+        "Hyperscan cannot compile a pattern",
+        where=choices[0].decode("ascii", "replace")[:100],
+        fix="Simplify the rule",
+    )

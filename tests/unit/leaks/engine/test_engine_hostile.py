@@ -1,0 +1,146 @@
+"""Text that was written to be slow: time and memory stay in proportion to it.
+
+Times are compared with each other, and with bounds that a busy machine keeps by far; what would
+grow with the square of the text misses them by orders of magnitude.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import random
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airlock.leaks.ruleset.model import Allowance
+from unit.leaks.engine.engines import (
+    BLOCK,
+    GREEDY,
+    NAMED,
+    NEAR,
+    NESTED,
+    TOKEN,
+    engine,
+    piece,
+    values,
+)
+
+ENGINE = engine(TOKEN, NAMED, BLOCK)
+HARD = engine(GREEDY, NESTED, NEAR)
+
+
+def seconds(text: bytes | str, with_: object = ENGINE) -> tuple[float, int]:
+    start = time.perf_counter()
+    found = with_.scan(piece(text))  # type: ignore[attr-defined]
+    return time.perf_counter() - start, len(found)
+
+
+def test_many_tokens_in_one_line() -> None:
+    few, _ = seconds("tok_a1B2c3," * 5_000)
+    took, found = seconds("tok_a1B2c3," * 80_000)
+    assert found == 80_000
+    assert took < 64 * few + 2
+
+
+def test_many_tokens_in_one_line_take_little_memory_each() -> None:
+    text = b"tok_a1B2c3," * 10_000
+    tracemalloc.start()
+    kept = ENGINE.scan(piece(text))
+    size, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size / len(kept) < 3000
+    assert peak / len(kept) < 6000
+
+
+def test_many_lines_that_look_like_something() -> None:
+    took, found = seconds("password = x\n" * 300_000)
+    assert not found
+    assert took < 60
+
+
+def test_one_long_line() -> None:
+    noise = "".join(random.Random(3).choices("abcdef(){};=,.\"' ", k=3_000_000))  # noqa: S311
+    took, _ = seconds(noise[:1_500_000] + " tok_a1B2c3 " + noise[1_500_000:])
+    assert took < 30
+
+
+def test_one_letter_over_and_over() -> None:
+    took, found = seconds(b"A" * 10_000_000)
+    assert not found
+    assert took < 60
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "g=aaaa" * 20_000,
+        "a" * 200_000,
+        "a" * 100_000 + "b" * 100_000,
+        "n" * 100_000,
+        "n=" * 50_000,
+        ("n" + "=" * 3) * 50_000,
+        "n= " * 40_000 + "z",
+    ],
+    ids=["greedy", "nested", "nested2", "near", "near2", "near3", "near4"],
+)
+def test_regexes_that_would_explode(text: str) -> None:
+    seconds("warm = up", HARD)
+    half, _ = seconds(text[: len(text) // 4], HARD)
+    whole, _ = seconds(text, HARD)
+    assert whole < 16 * half + 2
+    assert whole < 60
+
+
+def test_an_allowance_for_lines_does_not_read_a_long_line_for_each_match() -> None:
+    allowed = Allowance(patterns=("nowhere to be found",), target="line")
+    took, found = seconds("tok_a1B2c3," * 20_000, engine(TOKEN, allowances=(allowed,)))
+    assert found == 20_000
+    assert took < 60
+
+
+def test_base64_of_base64_and_so_on() -> None:
+    text = b"x = 'tok_a1B2c3'\n" * 20_000
+    for _ in range(5):
+        text = base64.b64encode(text)
+    took, found = seconds(text)
+    assert found
+    assert took < 60
+
+
+def test_a_bomb_is_left_half_packed_and_said_so() -> None:
+    bomb = gzip.compress(gzip.compress(b"\0" * 300_000_000, 9), 9)
+    fresh = engine(TOKEN, NAMED, BLOCK)
+    start = time.perf_counter()
+    assert not fresh.scan(piece(bomb, "bomb.gz", whole=True))
+    assert time.perf_counter() - start < 60
+    assert {path for path, _ in fresh.notes} == {"bomb.gz"}
+
+
+def test_many_small_pieces() -> None:
+    texts = [
+        piece(f"a = 1\nkey = 'tok_{n + 10_000_001}'\nb = 2\n", f"f{n}.py") for n in range(5_000)
+    ]
+    start = time.perf_counter()
+    found = sum(len(values(ENGINE.scan(each), TOKEN)) for each in texts)
+    assert found == len(texts)
+    assert time.perf_counter() - start < 60
+
+
+def test_threads_share_an_engine() -> None:
+    texts = [f"x = 'tok_{n + 10_000_001}'" for n in range(2000)]
+    fresh = engine(TOKEN, NAMED, BLOCK)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda text: values(fresh.scan(piece(text)), TOKEN), texts))
+        ends = list(pool.map(lambda text: bool(fresh.sieve(text.encode())), texts))
+    assert found == [[text[5:-1]] for text in texts]
+    assert all(ends)
+
+
+def test_a_sieve_says_little_about_much_of_the_same() -> None:
+    ends = ENGINE.sieve(b"a" * 1_000_000)
+    assert 900 < len(ends) < 1100
+    # But each line has its own.
+    assert len(ENGINE.sieve(b"abcdefghijkl\n" * 100)) >= 100
