@@ -10,6 +10,7 @@ from airlock.sandbox.github import (
     checks,
     deployments,
     issues,
+    owners,
     payloads,
     pulls,
     repos,
@@ -33,6 +34,7 @@ _PREFIX = "/api/v3"
 _LARGEST_BODY = 64 * 1024 * 1024
 _ROUTES = [
     *repos.ROUTES,
+    *owners.ROUTES,
     *issues.ROUTES,
     *pulls.ROUTES,
     *checks.ROUTES,
@@ -101,8 +103,13 @@ class GitHubStandIn:
         private: bool = False,
         default_branch: str = "main",
         fork_of: str | None = None,
+        archived: bool = False,
+        size: int = 0,
     ) -> Path:
-        """Make an empty repository, or a fork with all branches; return its bare git folder."""
+        """Make an empty repository, or a fork with all branches; return its bare git folder.
+
+        `size` is what GitHub will say of it, in KiB; GitHub counts it now and then only.
+        """
         world = self._world
         with world.lock:
             origin = world.origin(full_name)
@@ -117,9 +124,17 @@ class GitHubStandIn:
                 default_branch=default_branch,
                 created_at=world.now(),
                 parent=fork_of,
+                archived=archived,
+                size=size,
             )
             world.save()
         return origin.path
+
+    def create_organization(self, login: str) -> None:
+        """Make an owner an organisation; others are people."""
+        with self._world.lock:
+            self._world.state.organizations.append(login)
+            self._world.save()
 
     def open_pull_request(
         self,

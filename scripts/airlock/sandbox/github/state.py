@@ -93,6 +93,8 @@ class Repository(Struct):
     default_branch: str
     created_at: str
     parent: str | None = None
+    archived: bool = False
+    size: int = 0
     issues: dict[int, Issue] = {}
     pulls: dict[int, Pull] = {}
     comments: dict[int, Comment] = {}
@@ -111,6 +113,7 @@ class State(Struct):
 
     next_id: int = 1001
     repositories: dict[str, Repository] = {}
+    organizations: list[str] = []
 
     def new_id(self) -> int:
         """Return an id that nothing else has."""
