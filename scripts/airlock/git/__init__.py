@@ -21,9 +21,10 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from airlock.errors import AirlockError
+from airlock.git import pipes
 from airlock.git.failure import GitError
 from airlock.git.settings import FIXED, OVERRIDES, PASSED_ON, credentials
 from airlock.kit.retry import Backoff, call
@@ -35,9 +36,6 @@ __all__ = ["Git", "GitError", "credentials"]
 
 MINIMUM = (2, 35)
 """The first release with ``--remerge-diff``, without which merge resolutions stay unseen."""
-
-BLOCK = 1 << 20
-"""Bytes read from a pipe at a time."""
 
 NETWORK_TIMEOUT = 900.0
 """Seconds for one command; a stalled transfer ends sooner, by git's own low-speed limit."""
@@ -107,7 +105,7 @@ class Git:
         Raises:
             GitError: The exit code is not 0, or time is up.
         """
-        with _input(stdin) as source:
+        with pipes.given(stdin) as source:
             try:
                 done = subprocess.run(
                     self._argv(args),
@@ -130,28 +128,43 @@ class Git:
         return text.split("\n")[:-1]
 
     def stream(
-        self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        stdin: bytes | Iterator[bytes] = b"",
+        env: Mapping[str, str] | None = None,
+        block: int = pipes.BLOCK,
     ) -> Generator[bytes]:
         """Yield what ``git ARGS`` prints in blocks, without ever holding all of it.
 
         Closing the generator ends the process.
 
+        Args:
+            args: Subcommand and its arguments.
+            stdin: What the command reads; an iterator is taken in a thread of its own, about as
+                fast as git reads.
+            env: Variables on top of the fixed ones.
+            block: Bytes of each block but the last; one is not yielded before it is full.
+
         Raises:
             GitError: The exit code is not 0; what was yielded until then is incomplete.
         """
-        with _input(stdin) as source, tempfile.TemporaryFile() as complaints:
+        ready = stdin if isinstance(stdin, bytes) else b""
+        with pipes.given(ready) as source, tempfile.TemporaryFile() as complaints:
             process = subprocess.Popen(
                 self._argv(args),
-                stdin=source,
+                stdin=source if isinstance(stdin, bytes) else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
                 cwd=self.root,
                 env=self._env(env),
                 bufsize=0,
             )
+            feeder = None if isinstance(stdin, bytes) else pipes.Feeder(process, stdin)
             try:
-                yield from _blocks(process)
+                yield from pipes.blocks(process.stdout, block)
                 code = process.wait()
+                if feeder:
+                    feeder.finish()
             finally:
                 if process.poll() is None:
                     process.kill()
@@ -342,17 +355,3 @@ def _require_version(path: str) -> None:
         raise AirlockError(
             f"git is too old ({have})", fix="Install git 2.35 or newer; it can show merge changes"
         )
-
-
-def _input(data: bytes) -> contextlib.AbstractContextManager[IO[bytes]]:
-    """Return a file that holds `data`: a pipe would need a thread to be filled while we read."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's `with` closes it
-    file.write(data)
-    file.seek(0)
-    return file
-
-
-def _blocks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    if process.stdout:
-        while block := process.stdout.read(BLOCK):
-            yield block

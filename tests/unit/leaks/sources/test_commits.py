@@ -8,9 +8,9 @@ import pytest
 from airlock.errors import AirlockError
 from airlock.git import Git
 from airlock.github.event import MergeGroup, PullRequest, Push, Schedule
-from airlock.leaks.change import list_commits
-from airlock.leaks.commits import Range, from_event, from_revisions
-from airlock.leaks.shallow import Origin
+from airlock.leaks.sources.change import list_commits
+from airlock.leaks.sources.commits import Range, from_event, from_revisions
+from airlock.leaks.sources.shallow import Origin
 from unit.leaks.support import Repository, token
 
 if TYPE_CHECKING:
@@ -190,7 +190,8 @@ def test_pushed_annotated_tag(remote: Repository, tmp_path: Path) -> None:
     remote.git("tag", "-a", "-m", "v1", "v1", "refs/pull/7/head")
     tag = remote.git("rev-parse", "v1")
     clone = checkout(remote, tmp_path / "clone", "refs/tags/v1")
-    assert len(resolve(clone, push(None, tag, "refs/tags/v1"))[1]) == 60
+    change, commits = resolve(clone, push(None, tag, "refs/tags/v1"))
+    assert (len(commits), change.tags) == (60, (tag,))
 
 
 def test_a_tag_that_names_a_file_is_no_pass(remote: Repository) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from airlock.errors import AirlockError
 from airlock.git import Git
-from airlock.leaks.change import added_text, list_commits, never, staged_text
-from airlock.leaks.commits import Range
-from airlock.leaks.engine import Engine
-from airlock.leaks.patch import Tally
+from airlock.leaks.sources import staged
+from airlock.leaks.sources.change import list_commits, never, read
+from airlock.leaks.sources.commits import Range
+from airlock.leaks.sources.tally import Tally
+from unit.leaks.sources.finder import secrets, sieve
 from unit.leaks.support import Repository, pem, token
 
 if TYPE_CHECKING:
@@ -37,13 +38,12 @@ def found(
     """Return value -> (path, line) of what the range adds."""
     git = Git.open(repo.root, os.environ)
     change = Range(git.commit(head) or "", (git.commit(base) or "",), None, "test")
-    texts = [
-        text
-        for text in added_text(git, list_commits(git, change), Tally(), left_out)
-        if not (text.line and left_out(text.path))
+    pieces = [
+        piece
+        for piece in read(git, list_commits(git, change), Tally(), sieve, left_out)
+        if not (piece.place.kind == "file" and left_out(piece.place.path))
     ]
-    engine = Engine()
-    return {d.secret.reveal(): (d.path, d.line) for text in texts for d in engine.scan(text)}
+    return {value: place for value, places in secrets(pieces).items() for place in places}
 
 
 def test_plain(repo: Repository) -> None:
@@ -191,8 +191,31 @@ def test_a_staged_file_moved_out_of_what_is_left_out_is_new(repo: Repository) ->
     repo.commit()
     repo.git("mv", "docs/a.md", "a.py")
     git = Git.open(repo.root, os.environ)
-    texts = staged_text(git, Tally(), lambda path: path.startswith("docs/"))
-    assert [d.path for text in texts for d in Engine().scan(text)] == ["a.py"]
+    pieces = staged.read(git, Tally(), sieve, lambda path: path.startswith("docs/"))
+    assert secrets(pieces) == {secret: {("a.py", 1)}}
+
+
+def test_a_file_that_the_base_changed_and_the_branch_moved(repo: Repository) -> None:
+    body = "".join(f"line {n}\n" for n in range(40))
+    repo.commit(m__txt=body)
+    repo.branch("feature")
+    repo.git("mv", "m.txt", "n.txt")
+    repo.commit("move")
+    repo.git("checkout", "-q", "main")
+    repo.commit(m__txt=f"t = '{token('base')}'\n{body}")
+    repo.git("tag", "-f", "base")
+    repo.git("checkout", "-q", "feature")
+    repo.git("merge", "-q", "main", "-m", "update")
+    assert f"t = '{token('base')}'" in (repo.root / "n.txt").read_text()
+    assert found(repo) == {}
+
+
+def test_tag_objects_without_a_new_commit(repo: Repository) -> None:
+    secret = token("tag")
+    repo.git("tag", "-a", "-m", f"see {secret}", "v1")
+    git = Git.open(repo.root, os.environ)
+    tags = (repo.git("rev-parse", "v1"),)
+    assert secrets(read(git, [], Tally(), sieve, tags=tags)) == {secret: {("tag", 1)}}
 
 
 def test_a_clean_merge_of_the_base_adds_nothing(repo: Repository) -> None:
@@ -229,10 +252,10 @@ def test_nul_bytes_do_not_push_a_secret_out_of_sight(repo: Repository) -> None:
 
 
 def test_utf16_of_several_windows(repo: Repository) -> None:
-    secrets = {token(f"utf16-{n}") for n in range(2000)}
-    text = "".join(f"t = '{secret}'\r\nsome other text\r\n" for secret in sorted(secrets))
+    hidden = {token(f"utf16-{n}") for n in range(2000)}
+    text = "".join(f"t = '{secret}'\r\nsome other text\r\n" for secret in sorted(hidden))
     repo.commit(w__txt=text.encode("utf-16-le"))
-    assert found(repo).keys() == secrets
+    assert found(repo).keys() == hidden
 
 
 def test_a_private_key_replaced_in_place(repo: Repository) -> None:
@@ -241,7 +264,7 @@ def test_a_private_key_replaced_in_place(repo: Repository) -> None:
     repo.git("tag", "-f", "base")
     repo.commit(k__pem=f"a certificate\n\n{new}\n")
     ((value, place),) = found(repo).items()
-    assert place == ("k.pem", 4)
+    assert place == ("k.pem", 3)
     assert value == new.rpartition("\n")[0]
 
 
@@ -249,7 +272,7 @@ def test_a_private_key_that_fills_empty_armour(repo: Repository) -> None:
     head, *body, tail = pem("later").split("\n")
     repo.commit(k__pem=f"{head}\nlater\n{tail}\n")
     repo.commit(k__pem="\n".join([head, *body, tail]))
-    assert list(found(repo).values()) == [("k.pem", 2)]
+    assert list(found(repo).values()) == [("k.pem", 1)]
 
 
 def test_text_below_armour_is_no_key(repo: Repository) -> None:
@@ -286,10 +309,10 @@ def test_symlink_target(repo: Repository) -> None:
 
 
 def test_lines_that_look_like_headers(repo: Repository) -> None:
-    secrets = [token(f"header{n}") for n in range(3)]
-    lines = (f"++ {secrets[0]}", f"@@ -1 +1 @@ {secrets[1]}", f"diff --git {secrets[2]}")
+    hidden = [token(f"header{n}") for n in range(3)]
+    lines = (f"++ {hidden[0]}", f"@@ -1 +1 @@ {hidden[1]}", f"diff --git {hidden[2]}")
     repo.commit(h__txt="\n".join(lines))
-    assert found(repo) == {secret: ("h.txt", n + 1) for n, secret in enumerate(secrets)}
+    assert found(repo) == {secret: ("h.txt", n + 1) for n, secret in enumerate(hidden)}
 
 
 def test_rename_with_an_edit(repo: Repository) -> None:
@@ -348,7 +371,7 @@ def test_file_name(repo: Repository) -> None:
     secret = token("name")
     repo.write(f"dump-{secret}.txt", "harmless\n")
     repo.commit()
-    assert found(repo) == {secret: (f"dump-{secret}.txt", 0)}
+    assert found(repo) == {secret: ("name", 0)}
 
 
 def test_name_of_an_empty_file_and_of_a_rename(repo: Repository) -> None:
@@ -356,13 +379,14 @@ def test_name_of_an_empty_file_and_of_a_rename(repo: Repository) -> None:
     repo.write(f"{one}.txt", "")
     repo.git("mv", "shared.txt", f"{two}.txt")
     repo.commit()
-    assert {value: line for value, (_, line) in found(repo).items()} == {one: 0, two: 0}
+    assert found(repo) == {one: ("name", 0), two: ("name", 0)}
 
 
-def test_message_that_imitates_a_patch_adds_nothing(repo: Repository) -> None:
-    fake = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1 @@\n+t = '{token('fake')}'\n"
+def test_message_that_imitates_a_patch_is_a_message(repo: Repository) -> None:
+    secret = token("fake")
+    fake = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1 @@\n+t = '{secret}'\n"
     repo.commit(fake, ok__txt="ok\n")
-    assert found(repo) == {}
+    assert found(repo) == {secret: ("message", 5)}
 
 
 def test_configuration_and_drivers_of_the_repository_are_not_run(repo: Repository) -> None:
@@ -407,8 +431,7 @@ def test_root_commit_and_sha256(tmp_path: Path) -> None:
     git = Git.open(repository.root, os.environ)
     change = Range(repository.head(), (), None, "all")
     tally = Tally()
-    texts = list(added_text(git, list_commits(git, change), tally))
-    assert [d.secret.reveal() for t in texts for d in Engine().scan(t)] == [secret]
+    assert secrets(read(git, list_commits(git, change), tally, sieve)).keys() == {secret}
     assert tally.commits == 1
 
 
@@ -419,7 +442,7 @@ def test_partial_clone_is_refused(repo: Repository, tmp_path: Path) -> None:
     git = Git.open(clone.root, os.environ)
     change = Range(clone.head(), (), None, "all")
     with pytest.raises(AirlockError, match="partial clone") as error:
-        list(added_text(git, list_commits(git, change), Tally()))
+        list(read(git, list_commits(git, change), Tally(), sieve))
     assert "filter" in error.value.fix
 
 
@@ -434,10 +457,8 @@ def test_staged(repo: Repository) -> None:
     repo.write("s.py", f"t = '{secret}'\n")
     repo.write("not-staged.py", f"t = '{token('other')}'\n")
     repo.git("add", "s.py")
-    texts = staged_text(Git.open(repo.root, os.environ), Tally())
-    assert [(d.secret.reveal(), d.line) for t in texts for d in Engine().scan(t)] == [
-        (secret, 0 + 1)
-    ]
+    pieces = staged.read(Git.open(repo.root, os.environ), Tally(), sieve)
+    assert secrets(pieces) == {secret: {("s.py", 1)}}
 
 
 def test_staged_before_the_first_commit(tmp_path: Path) -> None:
@@ -445,5 +466,5 @@ def test_staged_before_the_first_commit(tmp_path: Path) -> None:
     secret = token("fresh")
     repository.write("s.py", f"t = '{secret}'\n")
     repository.git("add", "s.py")
-    texts = staged_text(Git.open(repository.root, os.environ), Tally())
-    assert [d.secret.reveal() for t in texts for d in Engine().scan(t)] == [secret]
+    pieces = staged.read(Git.open(repository.root, os.environ), Tally(), sieve)
+    assert secrets(pieces).keys() == {secret}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airlock.errors import AirlockError
 from airlock.git import GitError
 from airlock.github.event import MergeGroup, PullRequest, Push
-from airlock.leaks.shallow import complete, obtain
+from airlock.leaks.sources import metadata, objects
+from airlock.leaks.sources.shallow import complete, obtain
 
 if TYPE_CHECKING:
     from airlock.git import Git
     from airlock.github.event import Event
-    from airlock.leaks.shallow import Origin
+    from airlock.leaks.sources.shallow import Origin
 
 BRANCH = "refs/heads/"
 
@@ -28,6 +29,7 @@ class Range:
         trusted: Commit that configuration and allowlists are read from; None where there is none.
         label: What is scanned, for people.
         expected: Least number of commits there must be, as far as the event says.
+        tags: Ids of the tag objects that were pushed, to be read as well.
     """
 
     head: str
@@ -35,6 +37,7 @@ class Range:
     trusted: str | None
     label: str
     expected: int = 0
+    tags: tuple[str, ...] = ()
 
     def revisions(self) -> bytes:
         """Return the range as input of ``git rev-list --stdin``."""
@@ -70,7 +73,7 @@ def from_event(git: Git, event: Event, origin: Origin) -> Range | None:
     if git.commit(found.head) is None:
         # A tag may name a file; `git rev-list` would read nothing and say nothing.
         raise AirlockError("not a commit, so it has no history to scan", where=found.head)
-    return found
+    return replace(found, tags=_tags(git, found.head))
 
 
 def from_revisions(git: Git, base: str, head: str, origin: Origin) -> Range:
@@ -119,6 +122,15 @@ def _pushed(git: Git, event: Push, after: str, origin: Origin) -> Range:
     tip = _tip(git, event.default_branch, origin)
     exclude = tuple(dict.fromkeys(commit for commit in (before, tip) if commit))
     return Range(after, exclude, tip or before, label, expected=0 if exclude else 1)
+
+
+def _tags(git: Git, head: str) -> tuple[str, ...]:
+    """Return `head` if it is a tag object, and the tags that it is of."""
+    tags: list[str] = []
+    while about := list(metadata.targets(objects.read(git, [head]))):
+        tags.append(head)
+        head = about[0][0]
+    return tuple(tags)
 
 
 def _tip(git: Git, branch: str, origin: Origin) -> str | None:

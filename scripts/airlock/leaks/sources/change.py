@@ -1,0 +1,120 @@
+"""The source "change": all that the commits of a range add, and what they say of themselves.
+
+Every commit is read, not the net difference: what one commit adds and the next removes is in the
+history that will be merged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airlock.errors import AirlockError
+from airlock.leaks.sources import log, merges, metadata, workers
+from airlock.leaks.sources.patch import Reader
+from airlock.leaks.sources.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from airlock.git import Git
+    from airlock.leaks.piece import Piece
+    from airlock.leaks.sources.commits import Range
+    from airlock.leaks.sources.patch import Moved
+    from airlock.leaks.sources.windows import Sieve
+
+_FEW = 50
+_SLICE = 250
+
+
+def never(path: str) -> bool:
+    """Return False: no path is left out."""
+    del path
+    return False
+
+
+def list_commits(git: Git, change: Range) -> list[str]:
+    """Return the ids of the range, children before parents.
+
+    Raises:
+        AirlockError: There are fewer than the event says: a scan of nothing must not pass.
+    """
+    listed = git.lines("rev-list", "--topo-order", "--stdin", stdin=change.revisions())
+    if len(listed) > _FEW and change.exclude:
+        # Where clocks were wrong, rev-list stops too early and lists commits that the base has, too
+        # (its limiting goes by date). Walking all of the base costs less than scanning those.
+        others = "".join(f"{commit}\n" for commit in change.exclude).encode()
+        known = set(git.lines("rev-list", "--stdin", stdin=others))
+        listed = [commit for commit in listed if commit not in known]
+    if len(listed) < change.expected:
+        raise AirlockError(
+            f"found no commits in {change.label}, though it has some",
+            fix="Rerun on a fresh checkout with `fetch-depth: 0`",
+        )
+    return listed
+
+
+def read(
+    git: Git,
+    commits: list[str],
+    tally: Tally,
+    sieve: Sieve,
+    left_out: Callable[[str], bool] = never,
+    *,
+    tags: tuple[str, ...] = (),
+) -> Iterator[Piece]:
+    """Yield what deserves a closer look in commits, and in tag objects.
+
+    Args:
+        git: The repository, with everything that the commits need.
+        commits: Object ids, none the boundary of a shallow clone.
+        tally: Counted up.
+        sieve: `Engine.sieve`.
+        left_out: Whether a path is not to be scanned; a file moved from there is read whole.
+        tags: Object ids of tags that were pushed.
+
+    Raises:
+        AirlockError: Objects are missing, or not every commit was shown.
+    """
+    asked = "".join(f"{commit}\n" for commit in commits).encode()
+    names = "".join(f"{name}\n" for name in (*reversed(commits), *tags)).encode()
+    with git.isolated() as reader, log.explained(git):
+        slices = [
+            "".join(f"{commit}\n" for commit in commits[at : at + _SLICE]).encode()
+            for at in range(0, len(commits), _SLICE)
+        ]
+        readers = [Reader(sieve, tally, follow=True) for _ in slices]
+        jobs = [_patches(reader, *each, tally) for each in zip(slices, readers, strict=True)]
+        if names:
+            jobs.append(lambda: workers.batched(metadata.pieces(reader, names, sieve, tally)))
+        if asked:
+            jobs.append(
+                lambda: workers.batched(merges.pieces(reader, asked, sieve, tally, renames=True))
+            )
+        for found in workers.run(iter(jobs)):
+            yield from found
+        moved = (each for patches in readers for each in patches.moved)
+        yield from _from_left_out(reader, moved, left_out, sieve)
+
+
+def _patches(
+    git: Git, commits: bytes, reader: Reader, tally: Tally
+) -> Callable[[], Generator[list[Piece]]]:
+    return lambda: log.patches(git, commits, reader, tally, "--find-renames")
+
+
+def _from_left_out(
+    git: Git, moved: Iterable[Moved], left_out: Callable[[str], bool], sieve: Sieve
+) -> Iterator[Piece]:
+    """Yield all of the files that were moved from where nothing is scanned."""
+    new = {
+        (each.commit, each.path)
+        for each in moved
+        if left_out(each.source) and not left_out(each.path)
+    }
+    commits = "".join(f"{commit}\n" for commit in dict.fromkeys(commit for commit, _ in new))
+    if new:
+        reader = Reader(sieve, Tally())
+        for found in log.patches(git, commits.encode(), reader, Tally(), "--no-renames"):
+            for piece in found:
+                if (piece.place.commit, piece.place.path) in new:
+                    yield piece

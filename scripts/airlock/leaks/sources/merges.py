@@ -1,0 +1,175 @@
+"""What merges add that none of their parents has.
+
+``git log -p`` shows nothing of merges, and comparing each with the merge that git would have made
+(``--remerge-diff``) takes as long as everything else together. Tree against trees is quick, though:
+``-c --raw`` names the files that differ from those of every parent, which are few. Each of these is
+read whole. So nothing reachable is left unseen: a file of a merge is named here, or it is the same
+in one of the parents, and so on down to commits with one parent or none, whose patches are read.
+
+Of such a file only the lines count that are in none of the parents' files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airlock.leaks.decode import archive
+from airlock.leaks.piece import Piece, Place
+from airlock.leaks.sources import fresh, header, objects, whole
+from airlock.leaks.sources.context import FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airlock.git import Git
+    from airlock.leaks.sources.known import Known
+    from airlock.leaks.sources.objects import Object
+    from airlock.leaks.sources.tally import Tally
+    from airlock.leaks.sources.windows import Sieve
+
+_LOG = ("log", "--stdin", "--no-walk=unsorted", "--min-parents=2", "--no-notes")
+_RAW = ("-c", "--raw", "--no-abbrev", "-r", "--ignore-submodules=none", f"--format={FORMAT}")
+_GONE, _SUBMODULE = b"000000", b"160000"
+_FILES = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A file of a merge that differs from that of every parent.
+
+    Args:
+        place: Where it stands.
+        blob: Its object id.
+        parents: Object ids of the parents' files, where they have one.
+        named: Whether no parent has a file of this name.
+    """
+
+    place: Place
+    blob: str
+    parents: tuple[str, ...]
+    named: bool
+
+
+def pieces(
+    git: Git,
+    commits: bytes,
+    sieve: Sieve,
+    tally: Tally,
+    *,
+    renames: bool,
+    known: Known | None = None,
+) -> Iterator[Piece]:
+    """Yield what deserves a closer look in the merges among `commits`.
+
+    Args:
+        git: The repository.
+        commits: Object ids, one on each line.
+        sieve: Says what is interesting.
+        tally: Counted up.
+        renames: Whether to follow files that were moved on one side and changed on the other; else
+            what the change added counts as added by the merge, too.
+        known: Lines that need no second look; saves the comparison with the parents.
+    """
+    batch: list[Merged] = []
+    for merged in listed(git, commits, renames=renames):
+        batch.append(merged)
+        if len(batch) >= _FILES:
+            yield from _read(git, batch, sieve, tally, known)
+            batch = []
+    yield from _read(git, batch, sieve, tally, known)
+
+
+def listed(git: Git, commits: bytes, *, renames: bool) -> Iterator[Merged]:
+    """Yield the files of merges that differ from those of every parent."""
+    follow = ("--find-renames", "--combined-all-paths") if renames else ("--no-renames",)
+    rest, place = b"", Place()
+    stream = git.stream(*_LOG, *_RAW, *follow, stdin=commits)
+    try:
+        for block in stream:
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                if line.startswith(b"^"):
+                    place = _commit(line)
+                elif line.startswith(b":") and (merged := _merged(line, place)):
+                    yield merged
+    finally:
+        stream.close()
+
+
+def _commit(line: bytes) -> Place:
+    text = line.decode("utf-8", "surrogateescape").removeprefix("^commit ")
+    commit, _, rest = text.partition(" ")
+    date, _, author = rest.partition(" ")
+    return Place(commit=commit, date=date, author=author)
+
+
+def _merged(line: bytes, commit: Place) -> Merged | None:
+    """Return what a line of ``-c --raw`` says (git-diff(1), "diff format for merges")."""
+    fields, *names = line.split(b"\t")
+    count = len(fields) - len(fields.lstrip(b":"))
+    words = fields[count:].split(b" ")
+    modes, ids = words[: count + 1], [word.decode() for word in words[count + 1 : -1]]
+    *before, after = ids
+    if modes[-1] in (_GONE, _SUBMODULE) or after in before:
+        return None
+    place = Place(
+        path=header.as_text(header.unquote(names[-1])),
+        commit=commit.commit,
+        date=commit.date,
+        author=commit.author,
+    )
+    parents = zip(modes, before, strict=False)
+    kept = tuple(name for mode, name in parents if mode not in (_GONE, _SUBMODULE))
+    return Merged(place, after, kept, not kept)
+
+
+def _read(
+    git: Git, batch: list[Merged], sieve: Sieve, tally: Tally, known: Known | None
+) -> Iterator[Piece]:
+    tally.add(files=len(batch))
+    yield from _names(batch, sieve)
+    # Of merges with the same result, the oldest made it; they come newest first.
+    made = {merged.blob: merged for merged in batch}
+    asking: list[tuple[Merged, bytes]] = []
+    size = 0
+    for blob in objects.read(git, made):
+        merged = made[blob.id]
+        packed = archive.packed(blob.data[: archive.HEAD], merged.place.path)
+        if not blob.whole or packed:
+            yield from whole.blob(blob, merged.place, tally, sieve)
+            continue
+        tally.add(bytes=len(blob.data))
+        ends = sieve(blob.data)
+        if ends and not (known and known.all(blob.data, ends)):
+            asking.append((merged, blob.data))
+            size += len(blob.data)
+            if size > objects.LARGEST:
+                yield from _compared(git, asking, sieve)
+                asking, size = [], 0
+    yield from _compared(git, asking, sieve)
+
+
+def _names(batch: list[Merged], sieve: Sieve) -> Iterator[Piece]:
+    """Yield names that no parent has and that deserve a closer look."""
+    for merged in batch:
+        if merged.named:
+            text = merged.place.path.encode("utf-8", "surrogateescape")
+            if sieve(text):
+                yield Piece(place=replace(merged.place, kind="name"), text=text, line=0)
+
+
+def _compared(git: Git, asking: list[tuple[Merged, bytes]], sieve: Sieve) -> Iterator[Piece]:
+    """Yield the lines of merges' files that none of the parents' files has."""
+    found = objects.read(git, [parent for merged, _ in asking for parent in merged.parents])
+    for merged, data in asking:
+        before = [part.data for _ in merged.parents for part in _one(found)]
+        yield from fresh.pieces(data, before, merged.place, sieve)
+
+
+def _one(found: Iterator[Object]) -> Iterator[Object]:
+    """Yield the stretches of the next object."""
+    for part in found:
+        yield part
+        if not part.more:
+            return
