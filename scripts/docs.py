@@ -123,7 +123,6 @@ def _config(_source: str) -> str:
         ("services.NAME.thresholds", "Thresholds"),
         ("services.NAME.smoke", "Smoke"),
         ("scan", "Scan"),
-        ("scan.allow[]", "Allow"),
     ):
         section = document["$defs"][key]
         rows = [

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ from airlock.cli import run
 sys.exit(run(sys.argv[1:]))
 """
 
+# The rules are compiled once for all tests; whatever is there is checked, and named by its rules.
+HOME = str(Path(tempfile.gettempdir()) / f"airlock-tests-{os.getuid()}")
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -34,7 +38,13 @@ class Ran:
         return self.out + self.err + self.outputs + self.summary
 
 
-def airlock(cwd: Path, *args: str, environ: Mapping[str, str] | None = None) -> Ran:
+def airlock(
+    cwd: Path,
+    *args: str,
+    environ: Mapping[str, str] | None = None,
+    command: str = "scan-secrets",
+    stdin: str = "",
+) -> Ran:
     """Run it as a runner would: isolated mode, in a folder that may hold hostile modules."""
     folder = cwd.parent / f"files-{cwd.name}"
     folder.mkdir(exist_ok=True)
@@ -42,13 +52,15 @@ def airlock(cwd: Path, *args: str, environ: Mapping[str, str] | None = None) -> 
     for file in files.values():
         file.write_text("")
     done = subprocess.run(
-        [sys.executable, "-I", "-c", START, "scan-secrets", *args],
+        [sys.executable, "-I", "-c", START, command, *args],
         cwd=cwd,
         env={
             "PATH": os.environ["PATH"],
+            "AIRLOCK_HOME": HOME,
             **{name: str(file) for name, file in files.items()},
             **(environ or {}),
         },
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,

@@ -52,6 +52,7 @@ def test_a_fork_pull_request_on_a_shallow_clone_without_a_token(
         assert value in outputs
     (finding,) = json.loads((tmp_path / "j.json").read_text())["findings"]
     assert (finding["path"], finding["line"], finding["blocking"]) == ("leak.py", 2, True)
+    assert finding["state"] == "removed"
 
 
 def test_a_clean_pull_request_passes_and_says_how_much_it_read(
@@ -72,28 +73,30 @@ def test_an_allowlist_of_the_change_does_not_count_and_is_shown(
     environ = pull_request(tmp_path, base, repo.head(), 1)
     airlock(repo.root, "--json", str(tmp_path / "j.json"), environ=environ)
     fingerprint = json.loads((tmp_path / "j.json").read_text())["findings"][0]["fingerprint"]
-    allow = f"scan:\n  allow:\n    - fingerprint: {fingerprint}\n      reason: revoked\n"
-    repo.write(".github/airlock.yml", allow)
+    allow = f"{fingerprint} * by=@a revoked\n"
+    repo.write(".github/airlock-allow", allow)
     head = repo.commit()
     ran = airlock(repo.root, environ=pull_request(tmp_path, base, head, 2))
     assert ran.code == 1
-    assert "edits .github/airlock.yml" in ran.out
+    assert "adds to .github/airlock-allow (commits by A)" in ran.out
+    assert f"{fingerprint} * by=@a revoked" in ran.out
     repo.git("checkout", "-q", "main")
-    repo.write(".github/airlock.yml", allow)
+    repo.write(".github/airlock-allow", allow)
     base = repo.commit()
     ran = airlock(repo.root, environ=pull_request(tmp_path, base, head, 2))
     assert ran.code == 0
     assert "revoked" in ran.summary
 
 
-CONFIG, WRONG, RIGHT = ".github/airlock.yml", "scan:\n  alow: []\n", "scan:\n  allow: []\n"
+CONFIG, WRONG = ".github/airlock.yml", "scan:\n  exlude: []\n"
+RIGHT = "scan:\n  exclude: []\n"
 
 
 @pytest.mark.parametrize(
     ("before", "after", "leaks", "code", "says"),
     [
-        (RIGHT, WRONG, False, 2, ".github/airlock.yml:2: scan: unknown key 'alow'"),
-        (RIGHT, WRONG, True, 1, ".github/airlock.yml:2: scan: unknown key 'alow'"),
+        (RIGHT, WRONG, False, 2, ".github/airlock.yml:2: scan: unknown key 'exlude'"),
+        (RIGHT, WRONG, True, 1, ".github/airlock.yml:2: scan: unknown key 'exlude'"),
         (WRONG, RIGHT, False, 0, ""),
         (WRONG, WRONG, False, 2, "On the base branch: .github/airlock.yml:2"),
     ],
@@ -110,7 +113,7 @@ def test_a_change_that_would_leave_the_configuration_broken(
     errors = [line for line in ran.out.splitlines() if line.startswith("::error")]
     assert len(errors) == leaks + bool(says)
     assert says in (errors or [""])[-1]
-    assert ("Ignored, and nothing is allowed" in ran.summary) is (before == WRONG)
+    assert ("Ignored, so that the strict defaults hold" in ran.summary) is (before == WRONG)
     assert ran.summary.startswith("## ❌" if code else "## ✅")
 
 
@@ -139,9 +142,9 @@ def test_nothing_of_the_checkout_is_imported(repo: Repository, tmp_path: Path) -
 def test_staged_changes(repo: Repository) -> None:
     secret = token("staged")
     repo.write("s.py", f"t = '{secret}'\n")
-    assert airlock(repo.root, "--staged").code == 0
+    assert airlock(repo.root, "--source", "staged").code == 0
     repo.git("add", "s.py")
-    ran = airlock(repo.root, "--staged")
+    ran = airlock(repo.root, "--source", "staged")
     assert ran.code == 1
     assert secret not in ran.everything()
 
@@ -170,7 +173,10 @@ def test_a_pull_request_whose_commits_are_not_there_is_no_pass(
     [
         (("--base", "nonsense"), "no commit 'nonsense' here"),
         (("--base", "base", "--path", "/"), "not in a git repository"),
-        (("--staged", "--base", "base"), "--staged goes with neither"),
+        (("--source", "staged", "--base", "base"), "--base: goes with --source change only"),
+        (("--source", "image"), "--image: no image"),
+        (("--source", "history", "--shard", "3/2"), "not a part of a whole"),
+        (("--state", "s.json"), "--state: goes with --source history only"),
         (("--comment", "sometimes", "--base", "base"), "Invalid value"),
         (("--sarif", "/proc/none/x", "--base", "base~0"), "cannot be written"),
     ],
@@ -187,8 +193,9 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 def test_empty_variables_count_as_not_given(repo: Repository) -> None:
     repo.commit(b__txt="b\n")
-    empty = dict.fromkeys(("AIRLOCK_HEAD", "AIRLOCK_SARIF", "AIRLOCK_COMMENT"), "")
-    empty |= {"AIRLOCK_STAGED": "", "AIRLOCK_CONFIG": "", "AIRLOCK_PATH": "", "AIRLOCK_EVENT": ""}
+    names = "SOURCE PATH CONFIG HEAD EVENT IMAGE STATE SHARD UNREACHABLE LIVENESS COMMENT"
+    names += " SARIF JSON CSV HTML IMPORT UPDATE_BASELINE"
+    empty = {f"AIRLOCK_{name}": "" for name in names.split()}
     ran = airlock(repo.root, environ={**empty, "AIRLOCK_BASE": "base"})
     assert ran.code == 0, ran.err
 

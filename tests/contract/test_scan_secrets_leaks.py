@@ -87,13 +87,17 @@ def test_no_git_process_is_given_a_secret_or_the_token(tmp_path: Path) -> None:
     base, head = change(repository, hidden)
     shim, log = tmp_path / "bin" / "git", tmp_path / "log"
     shim.parent.mkdir()
-    shim.write_text(f'#!/bin/sh\n(echo "$@"; env) >> {log}\nexec {shutil.which("git")} "$@"\n')
+    shim.write_text(
+        f'#!/bin/sh\n(echo "$@"; env; ulimit -c -H) >> {log}\nexec {shutil.which("git")} "$@"\n'
+    )
     shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
     environ = pull_request(tmp_path, base, head, 1)
     path = f"{shim.parent}:{os.environ['PATH']}"
     ran = airlock(repository.root, environ={**environ, "PATH": path, "AIRLOCK_TOKEN": "t" * 40})
     assert ran.code == 1, ran.everything()
     seen = log.read_text()
-    assert "--remerge-diff" in seen
+    assert "--patch" in seen
+    # A child would dump what it was given; the process itself has the same limit.
+    assert {line for line in seen.splitlines() if line.isdigit() or line == "unlimited"} == {"0"}
     assert "t" * 40 not in seen
     assert not [name for name, text in hidden.items() if any(p in seen for p in pieces(text))]

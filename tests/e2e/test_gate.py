@@ -151,17 +151,17 @@ def test_a_wrong_input_is_one_line_and_no_verdict(repository: Repository) -> Non
 def test_a_broken_configuration_allows_nothing_and_stops_nobody_from_correcting_it(
     repository: Repository,
 ) -> None:
-    repository.commit({".github/airlock.yml": "scan:\n  alow: []\n"}, "Break it")
-    number = repository.pull_request({".github/airlock.yml": "scan:\n  allow: []\n"})
+    repository.commit({".github/airlock.yml": "scan:\n  exlude: []\n"}, "Break it")
+    number = repository.pull_request({".github/airlock.yml": "scan:\n  exclude: []\n"})
     run = repository.check(number)
     assert run.job_results() == {JOB: "success"}
     (page,) = run.summaries()
-    assert "Ignored, and nothing is allowed" in page
+    assert "Ignored, so that the strict defaults hold" in page
     assert "unknown key" in page
 
 
 def test_a_change_that_breaks_the_configuration_is_stopped(repository: Repository) -> None:
-    number = repository.pull_request({".github/airlock.yml": "scan:\n  alow: []\n"})
+    number = repository.pull_request({".github/airlock.yml": "scan:\n  exlude: []\n"})
     run = repository.check(number)
     assert run.job_results() == {JOB: "failure"}
     assert exit_codes(run)[0] == 2

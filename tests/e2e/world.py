@@ -149,6 +149,7 @@ class World:
                 "GITHUB_REPOSITORY": name,
                 "GITHUB_RUN_ID": str(7_000_000_000 + number),
                 "GITHUB_RUN_ATTEMPT": "1",
+                "AIRLOCK_SANDBOX_ARTIFACTS": str(self.folder / f"artifacts-{number}"),
                 **(environ or {}),
             },
             token=token or own,

@@ -19,7 +19,7 @@ EXEC = re.compile(
     r'exec "\$GITHUB_ACTION_PATH/(?P<up>(\.\./\.\./)?)scripts/bootstrap\.sh"'
     r" (?P<family>scan|deploy) (?P<command>[a-z-]+)"
 )
-ON_A_LAPTOP = {"sandbox", "demo"}
+ON_A_LAPTOP = {"allow", "sandbox", "demo"}
 LONGEST = 100
 
 # Read from the environment alone: an option could be typed, and would be seen in process lists.
@@ -142,3 +142,13 @@ def test_a_workflows_inputs_have_its_actions_defaults(path: str) -> None:
                 for key, value in used["with"].items():
                     assert value == f"${{{{ inputs.{key} }}}}"
                     assert inputs[key].get("default") == action["inputs"][key].get("default")
+
+
+def test_the_audits_inputs_have_its_actions_defaults() -> None:
+    workflow = load(ROOT / ".github" / "workflows" / "scan-org.yml")
+    action = load(ROOT / "actions" / "scan-org" / "action.yml")
+    inputs = workflow["on"]["workflow_call"]["inputs"]
+    shared = inputs.keys() & action["inputs"].keys()
+    assert shared == inputs.keys() - {"runs-on"}
+    for key in shared:
+        assert str(inputs[key]["default"]) == action["inputs"][key]["default"], key

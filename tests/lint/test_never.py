@@ -51,7 +51,7 @@ RULES = {
         frozenset(
             {
                 *("gcp/cloud_run.py", "gcp/credentials.py", "github/api.py"),
-                *("delivery/probe.py", "delivery/smoke_plugin.py"),
+                *("delivery/probe.py", "delivery/smoke_plugin.py", "leaks/liveness.py"),
             }
         ),
         "import urllib.request as r\nr.urlopen('http://example.com')",
@@ -64,7 +64,12 @@ RULES = {
     # `Secret.reveal` is for comparing and for replacing, not for saying.
     "looks at a secret's text": Rule(
         frozenset({"reveal"}),
-        frozenset({"leaks/secret.py", "leaks/allowlist.py", "leaks/scan.py"}),
+        frozenset(
+            {
+                *("leaks/secret.py", "leaks/accept/baseline.py", "leaks/scrub.py"),
+                *("leaks/engine/scan.py", "leaks/liveness.py"),
+            }
+        ),
         "print(finding.secret.reveal())",
     ),
     # It would run what the checkout says.

@@ -179,3 +179,12 @@ def test_traffic_is_settled_whatever_became_of_the_release() -> None:
     settle = release["jobs"]["settle"]
     assert (settle["needs"], settle["if"]) == ("deploy", "${{ always() }}")
     assert "environment" not in settle, "an approval would keep users on a split service"
+
+
+def test_an_audit_reports_whatever_became_of_its_shards() -> None:
+    audit = document((ROOT / ".github/workflows/scan-org.yml").read_text(encoding="utf-8"))
+    scan, report = audit["jobs"]["scan"], audit["jobs"]["report"]
+    assert scan["strategy"]["fail-fast"] is False
+    assert (report["needs"], report["if"]) == (["plan", "scan"], "${{ always() }}")
+    (upload,) = [s for s in scan["steps"] if s.get("uses", "").startswith("actions/upload-")]
+    assert upload["if"] == "${{ always() }}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +51,9 @@ class Entry:
 
 
 COMMANDS = {
-    "scan-secrets": Entry("scan_secrets", "Find leaked secrets in a change.", "Gate"),
+    "scan-secrets": Entry("scan_secrets", "Find leaked secrets.", "Gate"),
+    "scan-org": Entry("scan_org", "Scan many repositories on many machines.", "Gate"),
+    "allow": Entry("allow", "Accept findings by their fingerprints.", "Gate"),
     "deploy-canary": Entry("deploy_canary", "Release a revision in judged steps.", "Release"),
     "smoke-test": Entry("smoke_test", "Test a deployed revision from outside.", "Release"),
     "rollback": Entry("rollback", "Send all traffic back to a good revision.", "Release"),
@@ -137,6 +138,8 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _crash(error: BaseException) -> str:
+    import traceback  # noqa: PLC0415 - most runs do not crash
+
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1]
     line = f"Internal error: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from airlock.github.runner import Annotation, Runner
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
+
+
+LATE = 0.5
+"""Seconds before a wait is worth a bar."""
 
 
 class Console(Protocol):
@@ -32,6 +38,15 @@ class Console(Protocol):
 
     def summary(self, markdown: str) -> None:
         """Show a page: the job summary on a runner, rendered text on a terminal."""
+        ...
+
+    def text(self, text: str) -> None:
+        """Show lines that we made, with their own colours: nothing of them is replaced."""
+        ...
+
+    @property
+    def colour(self) -> bool:
+        """Whether `text` may hold colours (Select Graphic Rendition)."""
         ...
 
     def output(self, name: str, value: str) -> None:
@@ -80,6 +95,15 @@ class RunnerConsole:
     def summary(self, markdown: str) -> None:
         """Append to the job summary."""
         self._runner.summary(markdown)
+
+    def text(self, text: str) -> None:
+        """Write escaped log lines."""
+        self._runner.log(text)
+
+    @property
+    def colour(self) -> bool:
+        """Return False: a log is searched and copied."""
+        return False
 
     def output(self, name: str, value: str) -> None:
         """Set a step output."""
@@ -142,6 +166,17 @@ class TerminalConsole:
 
         self._console.print(Markdown(markdown))
 
+    def text(self, text: str) -> None:
+        """Print lines as they are."""
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(text.encode(encoding, "replace").decode(encoding))
+        self._stream.flush()
+
+    @property
+    def colour(self) -> bool:
+        """Whether a person looks at it, and has not said no (https://no-color.org)."""
+        return self._stream.isatty() and not os.environ.get("NO_COLOR")
+
     def output(self, name: str, value: str) -> None:
         """Print ``name=value`` for one-line values; longer and empty ones are for machines only."""
         if not value or "\n" in value:
@@ -154,23 +189,49 @@ class TerminalConsole:
 
     @contextlib.contextmanager
     def progress(self, title: str) -> Iterator[Progress]:
-        """Draw a bar that disappears when the wait is over."""
+        """Draw a bar that disappears when the wait is over; none off a terminal."""
+        bar = _Bar(self, title)
+        try:
+            yield bar
+        finally:
+            bar.stop()
+
+    def bar(self) -> RichProgress:
+        """Return a bar that is drawn."""
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
         from rich.progress import Progress as Bar  # noqa: PLC0415 - see _console
 
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Bar(*columns, console=self._console, transient=True) as bar:
-            yield _Bar(bar, title)
+        bar = Bar(*columns, console=self._console, transient=True)
+        bar.start()
+        return bar
+
+    def watched(self) -> bool:
+        """Tell whether a person looks at it."""
+        return self._stream.isatty()
 
 
 class _Bar:
-    def __init__(self, bar: RichProgress, title: str) -> None:
-        self._bar = bar
+    """A bar that comes late: most waits are over before anybody could read it."""
+
+    def __init__(self, console: TerminalConsole, title: str) -> None:
+        self._console = console
         self._title = title
-        self._task = bar.add_task(title, total=1.0)
+        self._due = time.monotonic() + LATE
+        self._bar: RichProgress | None = None
 
     def update(self, fraction: float, text: str) -> None:
-        self._bar.update(self._task, completed=fraction, description=f"{self._title}  {text}")
+        if self._bar is None:
+            if time.monotonic() < self._due or not self._console.watched():
+                return
+            self._bar = self._console.bar()
+            self._task = self._bar.add_task(self._title, total=1.0)
+        description = f"{self._title}  {_printable(text)}"
+        self._bar.update(self._task, completed=fraction, description=description)
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
 
 
 def _printable(text: str) -> str:

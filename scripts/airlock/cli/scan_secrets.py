@@ -1,13 +1,12 @@
-"""``airlock scan-secrets``: find leaked secrets in a change."""
+"""``airlock scan-secrets``: find leaked secrets."""
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import json
 import os
+import resource
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,69 +14,39 @@ import click
 
 from airlock import config
 from airlock.cli.console import console_for
+from airlock.cli.scan_jobs import SOURCES, Asked, job
 from airlock.clock import clock_from
 from airlock.errors import AirlockError
 from airlock.git import Git
-from airlock.github.event import PullRequest, event_from
-from airlock.leaks import allowlist, report
-from airlock.leaks.change import added_text, list_commits, staged_text
-from airlock.leaks.commits import from_event, from_revisions
-from airlock.leaks.engine import Engine
-from airlock.leaks.patch import Tally
-from airlock.leaks.sarif import sarif
-from airlock.leaks.scan import Result, Scrubber, detect, judge, result
-from airlock.leaks.shallow import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from airlock.cli.console import Console
+    from airlock.cli.scan_jobs import Source
+    from airlock.cli.scan_run import Scanned
     from airlock.github.event import Event
-    from airlock.leaks.patch import Added
+    from airlock.leaks.result import Result
 
 _OK, _FAILED, _ERROR = 0, 1, 2
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to scan: an event, two revisions, or the index.
-
-    Args:
-        event: What started the run; None on a laptop.
-        base: Revision; empty for the remote's default branch.
-        head: Revision; empty for ``HEAD``.
-        staged: Whether to scan the index instead.
-    """
-
-    event: Event | None
-    base: str = ""
-    head: str = ""
-    staged: bool = False
-
-
 @click.command("scan-secrets")
 @click.option(
-    "--base",
-    envvar="AIRLOCK_BASE",
-    default="",
-    help="Revision whose history is known already. Default: the event's, or the remote's default"
-    " branch.",
-)
-@click.option(
-    "--head",
-    envvar="AIRLOCK_HEAD",
-    default="",
-    help="Revision to scan. Default: the event's, or HEAD.",
-)
-@click.option(
-    "--staged", is_flag=True, envvar="AIRLOCK_STAGED", help="Scan what the next commit would add."
+    "--source",
+    envvar="AIRLOCK_SOURCE",
+    type=click.Choice(SOURCES),
+    default="change",
+    show_default=True,
+    help="What to scan: the commits of a pull request, push or branch; what the next commit would"
+    " add; all branches, tags and messages; a folder's files; standard input; a container image.",
 )
 @click.option(
     "--path",
     envvar="AIRLOCK_PATH",
     default=".",
     show_default=True,
-    help="A folder of the clone to scan.",
+    help="A folder of the clone; the folder to scan for `tree`.",
 )
 @click.option(
     "--config",
@@ -89,16 +58,64 @@ class Request:
     " change.",
 )
 @click.option(
+    "--base",
+    envvar="AIRLOCK_BASE",
+    default="",
+    help="For `change`: revision whose history is known already. Default: the event's, or the"
+    " remote's default branch.",
+)
+@click.option(
+    "--head",
+    envvar="AIRLOCK_HEAD",
+    default="",
+    help="For `change`: revision to scan. Default: the event's, or HEAD.",
+)
+@click.option(
     "--event",
     "event_path",
     envvar="AIRLOCK_EVENT",
     default="",
-    help="Webhook payload of the kind in GITHUB_EVENT_NAME. Default: GITHUB_EVENT_PATH.",
+    help="For `change`: webhook payload of the kind in GITHUB_EVENT_NAME. Default:"
+    " GITHUB_EVENT_PATH.",
+)
+@click.option(
+    "--image",
+    envvar="AIRLOCK_IMAGE",
+    default="",
+    help="For `image`: a folder or archive, as `docker save` or an OCI tool writes it.",
+)
+@click.option(
+    "--state",
+    envvar="AIRLOCK_STATE",
+    default="",
+    help="For `history`: file that remembers what was scanned, so that only the rest is read.",
+)
+@click.option(
+    "--shard",
+    envvar="AIRLOCK_SHARD",
+    default="",
+    help="For `history`: part of it to scan, as 2/8; for a job matrix.",
+)
+@click.option(
+    "--unreachable",
+    is_flag=True,
+    envvar="AIRLOCK_UNREACHABLE",
+    help="For `history`: include what no branch or tag leads to any more.",
+)
+@click.option(
+    "--liveness",
+    is_flag=True,
+    envvar="AIRLOCK_LIVENESS",
+    help="Ask providers whether what was found still works; never done for a fork's change.",
 )
 @click.option(
     "--sarif", "sarif_path", envvar="AIRLOCK_SARIF", default="", help="Write SARIF 2.1.0 here."
 )
 @click.option("--json", "json_path", envvar="AIRLOCK_JSON", default="", help="Write JSON here.")
+@click.option("--csv", "csv_path", envvar="AIRLOCK_CSV", default="", help="Write CSV here.")
+@click.option(
+    "--html", "html_path", envvar="AIRLOCK_HTML", default="", help="Write one HTML page here."
+)
 @click.option(
     "--comment",
     envvar="AIRLOCK_COMMENT",
@@ -107,134 +124,152 @@ class Request:
     show_default=True,
     help="When to write the one comment of a pull request; needs `pull-requests: write`.",
 )
+@click.option(
+    "--import",
+    "import_",
+    is_flag=True,
+    envvar="AIRLOCK_IMPORT",
+    help="Scan the history, and add what .secrets.baseline, .gitleaksignore and comments accept to"
+    " .github/airlock-allow.",
+)
+@click.option(
+    "--update-baseline",
+    "baseline_path",
+    envvar="AIRLOCK_UPDATE_BASELINE",
+    default="",
+    metavar="FILE",
+    help="Instead of scanning, bring a detect-secrets baseline up to date with the tree; the labels"
+    " of its audit stay.",
+)
 def command(
-    base: str,
-    head: str,
     *,
-    staged: bool,
+    source: Source,
     path: str,
     config_path: str,
+    base: str,
+    head: str,
     event_path: str,
+    image: str,
+    state: str,
+    shard: str,
+    unreachable: bool,
+    liveness: bool,
     sarif_path: str,
     json_path: str,
+    csv_path: str,
+    html_path: str,
     comment: str,
+    import_: bool,
+    baseline_path: str,
 ) -> int:
-    r"""Find secrets that a change adds, in any of its commits.
+    r"""Find leaked secrets in a change, a history, a folder or an image.
 
-    Reads every commit of a pull request, push or merge group, merge resolutions included, so that a
-    secret which one commit adds and the next removes is found. A shallow clone is completed from
-    its remote. Known formats of providers fail the job; what only looks like a secret is a warning.
+    Of a change every commit is read, merge resolutions included, so that a secret which one commit
+    adds and the next removes is found. A shallow clone is completed from its remote. Known formats
+    of providers fail the job; what only looks like a secret is a warning.
 
     Needs no token; AIRLOCK_TOKEN, where set, is used to fetch missing history and to comment. It is
     read from the environment only.
 
     \b
     On a laptop:
-      airlock scan-secrets                  this branch against the remote's default branch
-      airlock scan-secrets --staged         what the next commit would add
-      airlock scan-secrets --base v1.0      everything since a revision
+      airlock scan-secrets                      this branch against the remote's default branch
+      airlock scan-secrets --base v1.0          everything since a revision
+      airlock scan-secrets --source staged      what the next commit would add
+      airlock scan-secrets --source history     all that was ever committed
 
     Exit codes: 0 no secret, 1 secrets found, 2 could not scan.
     """
+    # A crash must not leave what was read in a file.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     environ = {**os.environ, **({"GITHUB_EVENT_PATH": event_path} if event_path else {})}
     console = console_for(environ)
-    request = _request(environ, base, head, staged=staged)
-    git = Git.open(Path(path), environ)
-    for file in (sarif_path, json_path):
-        _refuse_links(file, git.root)
-    found = _scan(git, request, config_path, environ, console)
-    _write(sarif_path, sarif(found))
-    _write(json_path, report.as_json(found))
-    console.annotate(report.to_annotations(found))
-    console.summary(report.summary(found))
-    console.output("findings", str(len(found.findings)))
-    console.output("blocking", str(len(found.blocking)))
-    console.output("commits", str(found.commits))
-    console.output("sarif", sarif_path)
-    console.output("comment", _comment(comment, found, request.event, environ, console))
-    console.info(f"{report.headline(found)}. {report.counts(found)}.")
-    if found.broken:
-        console.error(found.broken)
-    return _FAILED if found.blocking else _ERROR if found.broken else _OK
-
-
-def _request(environ: Mapping[str, str], base: str, head: str, *, staged: bool) -> Request:
-    if staged and (base or head):
-        raise AirlockError("--staged goes with neither --base nor --head")
-    if staged or base or head or not environ.get("GITHUB_EVENT_NAME"):
-        return Request(None, base, head, staged)
-    return Request(event_from(environ))
-
-
-def _scan(
-    git: Git, request: Request, config_path: str, environ: Mapping[str, str], console: Console
-) -> Result:
-    scan = functools.partial(_judged, git, config_path, clock_from(environ).now())
-    if request.staged:
-        head = git.commit("HEAD")
-        return scan(
-            label="the staged changes",
-            trusted=head,
-            head="",
-            read=lambda left_out, tally: staged_text(git, tally, left_out),
+    folder = Path(path)
+    if baseline_path:
+        return _update_baseline(folder, baseline_path, console)
+    files = {"sarif": sarif_path, "json": json_path, "csv": csv_path, "html": html_path}
+    for file in (*files.values(), state):
+        _refuse_links(file, folder)
+    work = job(
+        Asked(
+            source="history" if import_ else source,
+            path=folder,
+            base=base,
+            head=head,
+            image=image,
+            state=state,
+            shard=shard,
+            unreachable=unreachable,
+            environ=environ,
         )
-    origin = Origin(
-        server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
-        token=environ.get("AIRLOCK_TOKEN", ""),
     )
-    change = (
-        from_revisions(git, request.base, request.head, origin)
-        if request.event is None
-        else from_event(git, request.event, origin)
+    from airlock.cli.scan_run import ask, scan  # noqa: PLC0415 - a wrong option needs no engine
+
+    today = dt.datetime.fromtimestamp(clock_from(environ).now(), tz=dt.UTC).date()
+    scanned = scan(work, config_path, today=today, environ=environ, console=console)
+    if liveness:
+        scanned = ask(scanned, work.event, environ)
+    if import_:
+        return _import(scanned, folder, console)
+    for kind, file in files.items():
+        if file:
+            _write(file, _REPORTS[kind](scanned.result))
+    _say(scanned.result, sarif_path, console, environ)
+    if environ.get("GITHUB_ACTIONS") == "true":
+        told = _comment(comment, scanned.result, work.event, environ, console)
+        console.output("comment", told)
+    if scanned.result.blocking:
+        return _FAILED
+    return _ERROR if scanned.result.broken else _OK
+
+
+def _say(result: Result, sarif: str, console: Console, environ: Mapping[str, str]) -> None:
+    """Show a result where it is looked at."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        from airlock.leaks.reports.terminal import terminal  # noqa: PLC0415 - one way or the other
+
+        console.text(terminal(result, colour=console.colour))
+        return
+    from airlock.leaks.reports import page, words  # noqa: PLC0415
+    from airlock.leaks.reports.annotations import to_annotations  # noqa: PLC0415
+
+    console.annotate(to_annotations(result))
+    console.summary(page.summary(result))
+    console.output("findings", str(len(result.open)))
+    console.output("blocking", str(len(result.blocking)))
+    console.output("commits", str(result.figures.commits))
+    console.output("sarif", sarif)
+    console.info(f"{words.headline(result)}. {words.counts(result)}.")
+    if result.broken:
+        console.error(result.broken)
+
+
+def _import(scanned: Scanned, folder: Path, console: Console) -> int:
+    """Add what older lists accept to our own, and say what is left over."""
+    from airlock.cli.allow import signature, write  # noqa: PLC0415 - rarely asked for
+    from airlock.leaks.accept import allow, convert  # noqa: PLC0415
+
+    entries = convert.converted(scanned.verdict, signature("", os.environ))
+    write(Git.open(folder, os.environ).root, entries)
+    for entry in entries:
+        console.info(str(entry))
+    for remark in convert.left_over(scanned.known):
+        console.info(f"Not converted: {remark}")
+    console.info(
+        f"{allow.PATH}: {len(entries)} added. Read them, and commit it to the base branch."
     )
-    if change is None:
-        return Result(
-            "a deleted ref", remarks=("A deleted ref adds nothing: there was nothing to scan",)
-        )
-    # A branch may be named after a secret, and its name is said long before the verdict.
-    change = replace(change, label=Scrubber(Engine(), ())(change.label))
-    scan = functools.partial(scan, label=change.label, trusted=change.trusted, head=change.head)
-    commits = list_commits(git, change)
-    if not commits:
-        return scan(
-            read=lambda *_: (),
-            remark=f"Nothing to scan: the base already has every commit of {change.label}",
-        )
-    with console.progress(f"Scanning {change.label}") as progress:
-
-        def watched(left_out: Callable[[str], bool], tally: Tally) -> Iterator[Added]:
-            for added in added_text(git, commits, tally, left_out):
-                yield added
-                step = tally.commits * 20 // len(commits)
-                progress.update(step / 20, f"{step * 5} % of {len(commits)} commits")
-
-        return scan(read=watched)
+    return _OK
 
 
-def _judged(
-    git: Git,
-    config_path: str,
-    now: float,
-    *,
-    label: str,
-    trusted: str | None,
-    head: str,
-    read: Callable[[Callable[[str], bool], Tally], Iterable[Added]],
-    remark: str = "",
-) -> Result:
-    """Read a change and judge it by what the trusted commit accepts."""
-    allowed = allowlist.read(git, trusted, config_path)
-    engine, tally, excluded = Engine(), Tally(), set[str]()
-    today = dt.datetime.fromtimestamp(now, tz=dt.UTC).date()
-    detections = detect(engine, read(allowed.excludes, tally), allowed, excluded)
-    verdict = judge(engine, detections, allowed, today)
-    edited = [
-        f"This change edits {name}, which says what is allowed; the scan used the base's version"
-        for name in allowlist.changed(git, trusted, head, config_path)
-    ]
-    broken = allowlist.broken(git, trusted, head, config_path)
-    remarks = [*([remark] if remark else []), *allowed.remarks, *edited]
-    return result(label, verdict, tally, excluded, remarks=remarks, broken=broken)
+def _update_baseline(folder: Path, path: str, console: Console) -> int:
+    from airlock.leaks.accept import restock  # noqa: PLC0415 - brings detect-secrets
+    from airlock.leaks.engine.cache import Cache  # noqa: PLC0415
+
+    now = clock_from(os.environ).now()
+    told = restock.update(folder, Path(path), os.environ, now, Cache.open(os.environ))
+    for remark in told:
+        console.info(remark)
+    return _OK
 
 
 def _comment(
@@ -249,6 +284,8 @@ def _comment(
     The verdict stands whatever becomes of the comment: what keeps it from being written is a
     warning. A comment about an earlier failure is brought up to date once the change is clean.
     """
+    from airlock.github.event import PullRequest  # noqa: PLC0415 - laptops need none
+
     if mode == "never" or not isinstance(event, PullRequest):
         return "none"
     wanted = mode == "always" or bool(found.blocking or found.broken)
@@ -261,15 +298,16 @@ def _comment(
     from airlock.github.api import connect  # noqa: PLC0415 - see above
     from airlock.github.comment import sticky_comment  # noqa: PLC0415 - see above
     from airlock.github.runner import Annotation, Runner  # noqa: PLC0415 - see above
+    from airlock.leaks.reports import page  # noqa: PLC0415 - see above
 
     url = Runner.from_environment(environ, sys.stdout).run_url
-    body = report.comment(found, url)
+    body = page.comment(found, url)
     try:
         outcome = sticky_comment(
             connect(environ, token),
             event.repository,
             event.number,
-            report.MARKER,
+            page.MARKER,
             body,
             create=wanted,
         )
@@ -281,8 +319,44 @@ def _comment(
     return outcome.outcome
 
 
-def _refuse_links(path: str, root: Path) -> None:
+def _sarif(result: Result) -> str:
+    from airlock.leaks.reports.sarif import sarif  # noqa: PLC0415 - only where it is written
+
+    return json.dumps(sarif(result), indent=2) + "\n"
+
+
+def _json(result: Result) -> str:
+    from airlock.leaks.reports.document import document  # noqa: PLC0415 - see above
+
+    return json.dumps(document(result), indent=2) + "\n"
+
+
+def _csv(result: Result) -> str:
+    from airlock.leaks.reports.table import table  # noqa: PLC0415 - see above
+
+    return table(result)
+
+
+def _html(result: Result) -> str:
+    from airlock.leaks.reports.html import html  # noqa: PLC0415 - see above
+
+    return html(result)
+
+
+_REPORTS: dict[str, Callable[[Result], str]] = {
+    "sarif": _sarif,
+    "json": _json,
+    "csv": _csv,
+    "html": _html,
+}
+
+
+def _refuse_links(path: str, folder: Path) -> None:
     """Refuse a file in the checkout that a symbolic link of the change leads out of it."""
+    try:
+        root = Git.open(folder, os.environ).root
+    except AirlockError:
+        root = folder.resolve()
     place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links
     if path and place.is_relative_to(root) and place.resolve() != place:
         raise AirlockError(
@@ -292,11 +366,9 @@ def _refuse_links(path: str, root: Path) -> None:
         )
 
 
-def _write(path: str, document: object) -> None:
-    if not path:
-        return
+def _write(path: str, text: str) -> None:
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise AirlockError(f"cannot be written ({error.strerror})", where=path) from None

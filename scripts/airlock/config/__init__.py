@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from airlock.config.load import load, parse
+from typing import TYPE_CHECKING
+
 from airlock.config.model import (
     MODELINE,
     PATH,
-    Allow,
     Config,
     Rollout,
     Scan,
@@ -16,10 +16,12 @@ from airlock.config.model import (
     Thresholds,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = [
     "MODELINE",
     "PATH",
-    "Allow",
     "Config",
     "Rollout",
     "Scan",
@@ -30,3 +32,30 @@ __all__ = [
     "load",
     "parse",
 ]
+
+
+def load(root: Path, path: str = PATH) -> Config:
+    """Read and check the file at `path` below the checkout `root`.
+
+    Raises:
+        AirlockError: It is missing, unreadable or wrong.
+    """
+    from airlock.config import reader  # noqa: PLC0415 - see parse
+
+    return reader.load(root, path)
+
+
+def parse(text: str, path: str = PATH) -> Config:
+    """Return the configuration that `text` holds; an empty text is all defaults.
+
+    Args:
+        text: YAML.
+        path: Name to use in errors.
+
+    Raises:
+        AirlockError: Not YAML, a key twice, an unknown key, or a value out of its bounds.
+    """
+    # PyYAML takes as long to import as a small scan does, and many repositories have no such file.
+    from airlock.config import reader  # noqa: PLC0415 - see above
+
+    return reader.parse(text, path)

@@ -154,37 +154,35 @@ class Service(Section, frozen=True):
     smoke: Smoke = msgspec.field(default_factory=Smoke)
 
 
-class Allow(Section, frozen=True):
-    """One finding that is known and accepted, by the fingerprint of its value.
-
-    Args:
-        fingerprint: As the scan printed it.
-        reason: Why it may stay; shown in every summary.
-        rule: Only for this rule; any rule if absent.
-        expires: Last day it is accepted, YYYY-MM-DD; never expires if absent.
-    """
-
-    fingerprint: Text
-    reason: Text
-    rule: Text | None = None
-    expires: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
-
-
 class Scan(Section, frozen=True):
-    """What the gate accepts. Always read from the base commit, never from the change.
+    """How the gate scans. Always read from the base commit, never from the change.
+
+    Accepted findings have a file of their own: .github/airlock-allow.
 
     Args:
-        allow: Accepted findings.
         exclude: Globs of files that are not scanned.
         salt: Mixed into every fingerprint, so that two organisations' lists cannot be compared.
         inline_allow: What an allowlist comment inside the change does: turn the finding into a
             warning, or nothing.
+        generic: What becomes of passwords, tokens and keys in no provider's format.
+        block: Rules, by name or glob, whose findings fail the job.
+        warn: Rules whose findings are warnings.
+        ignore: Rules whose findings are left out. Where a rule is in several lists, `ignore` comes
+            before `block`, and `block` before `warn`.
+        confidence: Warnings that are less likely than this to be a secret are left out, 0 to 1.
+        rules: Rules of your own, in the format of gitleaks and betterleaks: a file's path, `auto`
+            for `.betterleaks.toml` or `.gitleaks.toml` if there is one, or `none`.
     """
 
-    allow: tuple[Allow, ...] = ()
     exclude: tuple[Text, ...] = ()
     salt: Text = "airlock"
     inline_allow: Literal["warn", "ignore"] = "ignore"
+    generic: Literal["warn", "block", "ignore"] = "warn"
+    block: tuple[Text, ...] = ()
+    warn: tuple[Text, ...] = ()
+    ignore: tuple[Text, ...] = ()
+    confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    rules: Text = "auto"
 
 
 class Config(Section, frozen=True):
@@ -213,6 +211,5 @@ class Config(Section, frozen=True):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    section.__name__: section
-    for section in (Config, Scan, Allow, Service, Rollout, Thresholds, Smoke)
+    section.__name__: section for section in (Config, Scan, Service, Rollout, Thresholds, Smoke)
 }

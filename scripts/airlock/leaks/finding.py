@@ -3,52 +3,126 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-Tier = Literal["block", "warn"]
-"""Formats that only a provider issues block; what merely reads like a secret warns."""
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airlock.leaks.piece import Kind
+    from airlock.leaks.ruleset.model import Tier
+
+State = Literal["present", "removed", ""]
+"""Whether it still stands there at the head; empty where that cannot be told."""
+
+Liveness = Literal["", "active", "revoked", "unknown"]
+"""What the provider says about the value; empty if it was not asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """One place of a secret, fit to be shown: names and paths are scrubbed.
+
+    Args:
+        kind: What holds it.
+        path: File as of `commit`; may be empty for other kinds.
+        line: Line in it, from 1; 0 where lines mean nothing.
+        commit: Commit that added it; empty where there is none.
+        date: That commit's author date, ISO 8601; may be empty.
+        author: That commit's author name; may be empty.
+        via: How it was encoded there, outermost first.
+        state: Whether it is still there.
+        now: Its line at the head, if it is still there.
+    """
+
+    kind: Kind = "file"
+    path: str = ""
+    line: int = 0
+    commit: str = ""
+    date: str = ""
+    author: str = ""
+    via: tuple[str, ...] = ()
+    state: State = ""
+    now: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One secret at the first place in the change where it was added to one file.
-
-    No field holds any of the secret: names are scrubbed before they get here.
+    """One secret, wherever it stands.
 
     Args:
-        rule: Identity of the rule, for example ``github-token``.
+        rule: Identity of the most confident rule, for example ``github-token``.
         title: What it is, for people.
-        path: File, relative to the repository's root.
-        line: Line in the file as of `commit`, counted from 1; 0 if the file's name holds it.
-        commit: Commit that added it; empty for what is staged.
-        date: Author date of that commit, ISO 8601; empty for what is staged.
-        preview: The format's public prefix and the length.
-        fingerprint: Keyed hash of the value, for the allowlist.
+        provider: Who issues it; empty if nobody in particular.
+        others: Further rules that found the same value.
         tier: Whether it fails the job.
+        confidence: Estimated probability that it is a secret, 0 to 1.
+        preview: The format's public prefix and about the length.
+        fingerprint: Keyed hash of the value: what the allowlist names.
+        places: Where it stands, oldest first, at least one; those that count before those that an
+            older list accepts.
+        more: How many further places there are.
         silenced_by: Why it does not count, in words; empty if it does.
         note: What else to know, for example that its allowlist entry has expired; may be empty.
         rotate: How to make the value worthless.
+        docs: Page of the provider that says how; may be empty.
+        live: What the provider says about the value.
     """
 
     rule: str
     title: str
-    path: str
-    line: int
-    commit: str
-    date: str
+    provider: str = ""
+    others: tuple[str, ...] = ()
+    tier: Tier
+    confidence: float
     preview: str
     fingerprint: str
-    tier: Tier
+    places: tuple[Spot, ...]
+    more: int = 0
     silenced_by: str = ""
     note: str = ""
     rotate: str = ""
+    docs: str = ""
+    live: Liveness = ""
 
     @property
     def blocking(self) -> bool:
         """Whether this finding fails the job."""
         return self.tier == "block" and not self.silenced_by
 
+    @property
+    def first(self) -> Spot:
+        """Where it was added first."""
+        return self.places[0]
 
-def worst_first(findings: list[Finding]) -> list[Finding]:
-    """Return `findings` with what fails the job first, what is accepted last."""
-    return sorted(findings, key=lambda f: (bool(f.silenced_by), f.tier != "block", f.path, f.line))
+    @property
+    def shown(self) -> Spot:
+        """The one place to lead readers to: one that they can still see, if there is any."""
+        return next((spot for spot in self.places if spot.state == "present"), self.first)
+
+    @property
+    def state(self) -> State:
+        """Whether it is still at any of its places, or gone from all of them."""
+        states = {spot.state for spot in self.places}
+        if "present" in states:
+            return "present"
+        return "removed" if states == {"removed"} else ""
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return `findings` with what fails the job first, what is accepted last.
+
+    Among equals: those that still work, those that are still there, the likelier ones.
+    """
+    return sorted(
+        findings,
+        key=lambda f: (
+            bool(f.silenced_by),
+            f.tier != "block",
+            f.live != "active",
+            f.state == "removed",
+            -round(f.confidence, 2),
+            f.shown.path,
+            f.shown.line,
+            f.fingerprint,
+        ),
+    )

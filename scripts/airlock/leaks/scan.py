@@ -1,61 +1,79 @@
-"""One scan, from commits to findings."""
+"""One scan, from pieces of text to findings."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airlock.leaks.finding import Finding, worst_first
-from airlock.leaks.patch import Added
-from airlock.leaks.secret import SCRUBBED, redact
+from airlock.leaks.collect import oldest_first
+from airlock.leaks.finding import Finding, Spot, worst_first
+from airlock.leaks.presence import lines_at
+from airlock.leaks.secret import STRONG
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from airlock.leaks.allowlist import Allowlist
-    from airlock.leaks.engine import Detection, Engine
-    from airlock.leaks.finding import Tier
-    from airlock.leaks.patch import Tally
+    from airlock.git import Git
+    from airlock.leaks.accept.trusted import Trusted
+    from airlock.leaks.collect import Collector, Record, Seen
+    from airlock.leaks.detection import Detection
+    from airlock.leaks.engine.scan import Engine
+    from airlock.leaks.finding import State
+    from airlock.leaks.piece import Piece
+    from airlock.leaks.presence import Lines
+    from airlock.leaks.prints import Prints
+    from airlock.leaks.ruleset.model import Tier
+    from airlock.leaks.scrub import Scrubber
     from airlock.leaks.secret import Secret
 
-LISTED = 1000
-"""Findings that count and are listed; a file with more of them is one leak, not thousands."""
+LISTED = 10_000
+"""Findings that count and are listed."""
 
-_BATCH = 16
+SLOW = 1_000
+"""Of these, how many may need a slow fingerprint; a history with more has warnings in thousands."""
+
+_BATCH = 64
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a scan found, and how much it read.
+class Head:
+    """The state of the files that findings are compared with.
 
     Args:
-        label: What was scanned.
-        findings: Worst first.
-        commits: Number of commits read.
-        files: Number of files with added lines.
-        lines: Added lines.
-        bytes: Added bytes.
-        excluded: Files left out by configuration.
-        remarks: What else readers have to know; no secret in it.
-        broken: Why the configuration would be wrong once this is merged; empty if it would not.
+        git: The repository; None where there is none.
+        commit: What "still present" is about; empty for none.
+        base: Commit that the change starts from; empty for none.
+        everything: Whether all that was read stands in the files as they are now.
     """
 
-    label: str
-    findings: tuple[Finding, ...] = ()
-    commits: int = 0
-    files: int = 0
-    lines: int = 0
-    bytes: int = 0
-    excluded: int = 0
-    remarks: tuple[str, ...] = ()
-    broken: str = ""
+    git: Git | None = None
+    commit: str = ""
+    base: str = ""
+    everything: bool = False
 
-    @property
-    def blocking(self) -> tuple[Finding, ...]:
-        """What fails the job."""
-        return tuple(finding for finding in self.findings if finding.blocking)
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """By what findings are judged.
+
+    Args:
+        trusted: What is accepted.
+        prints: Makes fingerprints.
+        scrub: Takes secrets out of names.
+        today: For what expires.
+        head: What they are compared with.
+        limit: Findings that count after which no more are listed, give or take a few.
+        slow: Of these, how many may be such that their fingerprint takes long.
+    """
+
+    trusted: Trusted
+    prints: Prints
+    scrub: Scrubber
+    today: dt.date
+    head: Head
+    limit: int = LISTED
+    slow: int = SLOW
 
 
 @dataclass(frozen=True)
@@ -65,154 +83,144 @@ class Verdict:
     Args:
         findings: Worst first.
         unlisted: How many more there are, none of them worse than a listed one.
-        scrub: Makes any text fit to be shown beside them.
+        records: What each finding was made of, by fingerprint.
     """
 
     findings: tuple[Finding, ...]
     unlisted: int
-    scrub: Scrubber
+    records: Mapping[str, Record]
 
 
 def detect(
-    engine: Engine, texts: Iterable[Added], allowlist: Allowlist, excluded: set[str]
+    engine: Engine, pieces: Iterable[Piece], excludes: Callable[[str], bool], excluded: set[str]
 ) -> Iterator[Detection]:
-    """Yield every detection in the files that are not excluded; collect the names of those."""
-    for added in texts:
-        if added.line and allowlist.excludes(added.path):
-            excluded.add(added.path)
+    """Yield every detection in what is not excluded; collect the names of the files that are."""
+    for piece in pieces:
+        if piece.place.kind == "file" and excludes(piece.place.path):
+            excluded.add(piece.place.path)
         else:
-            yield from engine.scan(added)
+            yield from engine.scan(piece)
 
 
-def judge(
-    engine: Engine,
-    detections: Iterable[Detection],
-    allowlist: Allowlist,
-    today: dt.date,
-    *,
-    limit: int = LISTED,
-) -> Verdict:
-    """Turn detections into findings: one per value, rule and file, where it was first added.
-
-    Args:
-        engine: Looks for secrets in names.
-        detections: Newest commit first, and in a commit in the order of lines.
-        allowlist: What is accepted.
-        today: For what expires.
-        limit: Findings that count after which no more are listed, give or take a few.
-    """
-    first: dict[tuple[str, str, Secret], Detection] = {}
-    for detection in detections:
-        key = (detection.rule.id, detection.path, detection.secret)
-        kept = first.get(key)
-        older = kept is None or kept.commit != detection.commit
-        # One place without an allowlist comment is enough to count.
-        if kept is None or (kept.pragma, older) >= (detection.pragma, True):
-            first[key] = detection
-    scrub = Scrubber(engine, (detection.secret for detection in first.values()))
-    due = sorted(first.values(), key=lambda d: (_tier(d, allowlist) != "block", d.path, d.line))
+def judge(collected: Collector, terms: Terms) -> Verdict:
+    """Turn what was collected into findings, one per value."""
+    due = sorted(
+        collected.records.values(),
+        key=lambda r: (_tier(r, terms.trusted) != "block", not r.open, -r.confidence),
+    )
     findings: list[Finding] = []
-    listed = 0
-    # A fingerprint is slow by design, so they are made side by side, and no more than are needed.
-    with ThreadPoolExecutor() as pool:
-        while due and listed < limit:
-            batch, due = due[:_BATCH], due[_BATCH:]
-            prints = pool.map(lambda d: d.secret.fingerprint(allowlist.scan.salt), batch)
-            for detection, fingerprint in zip(batch, prints, strict=True):
-                finding = _finding(detection, fingerprint, allowlist, today, scrub)
-                findings.append(finding)
-                listed += not finding.silenced_by
-    return Verdict(tuple(worst_first(findings)), len(due), scrub)
+    records: dict[str, Record] = {}
+    listed = skipped = 0
+    slow = terms.slow
+    while due and listed < terms.limit:
+        batch, due = due[:_BATCH], due[_BATCH:]
+        taken = [record for record in batch if slow > 0 or record.secret.strength >= STRONG]
+        skipped += len(batch) - len(taken)
+        standing = _Standing.of(taken, terms.head)
+        prints = terms.prints(record.secret for record in taken)
+        for record, fingerprint in zip(taken, prints, strict=True):
+            finding = _finding(record, fingerprint, terms, standing)
+            findings.append(finding)
+            records[finding.fingerprint] = record
+            listed += not finding.silenced_by
+            slow -= not finding.silenced_by and record.secret.strength < STRONG
+    unlisted = len(due) + skipped + collected.dropped
+    return Verdict(tuple(worst_first(findings)), unlisted, records)
 
 
-class Scrubber:
-    """Takes secrets out of names: every one of a scan, and any that a name itself holds.
-
-    A file may be named after the secret in another one, and a branch after one in none.
-
-    Args:
-        engine: Looks at the names.
-        secrets: What was found.
-    """
-
-    def __init__(self, engine: Engine, secrets: Iterable[Secret]) -> None:
-        self._engine = engine
-        self._known: dict[str, set[Secret]] = {}
-        for secret in secrets:
-            if len(secret.reveal()) >= SCRUBBED:
-                self._known.setdefault(secret.reveal()[:SCRUBBED], set()).add(secret)
-
-    def __call__(self, text: str) -> str:
-        """Return `text` as it may be shown: no secret, and nothing that is not UTF-8."""
-        raw = text.encode("utf-8", "surrogateescape")
-        here = {found.secret for found in self._engine.scan(Added("", "", "", 0, raw))}
-        for at in range(len(text) - SCRUBBED + 1):
-            for secret in self._known.get(text[at : at + SCRUBBED], ()):
-                if text.startswith(secret.reveal(), at):
-                    here.add(secret)
-        return redact(text, here).encode("utf-8", "replace").decode("utf-8")
+def _tier(record: Record, trusted: Trusted) -> Tier:
+    marked = record.marked and trusted.scan.inline_allow == "warn"
+    return "warn" if marked else record.tier
 
 
-def result(
-    label: str,
-    verdict: Verdict,
-    tally: Tally,
-    excluded: set[str],
-    *,
-    remarks: Iterable[str] = (),
-    broken: str = "",
-) -> Result:
-    """Return the result of a scan that read what `tally` counted."""
-    unlisted = (
-        (f"{verdict.unlisted:,} more possible secrets were found than are listed",)
-        if verdict.unlisted
-        else ()
-    )
-    return Result(
-        label=verdict.scrub(label),
-        findings=verdict.findings,
-        commits=tally.commits,
-        files=len(tally.files),
-        lines=tally.lines,
-        bytes=tally.bytes,
-        excluded=len(excluded),
-        remarks=(*unlisted, *(verdict.scrub(remark) for remark in remarks)),
-        broken=verdict.scrub(broken),
-    )
-
-
-def _tier(detection: Detection, allowlist: Allowlist) -> Tier:
-    accepted = detection.pragma and allowlist.scan.inline_allow == "warn"
-    return "warn" if accepted else detection.rule.tier
-
-
-def _finding(
-    detection: Detection,
-    fingerprint: str,
-    allowlist: Allowlist,
-    today: dt.date,
-    scrub: Scrubber,
-) -> Finding:
-    rule = detection.rule
-    silenced, note = allowlist.verdict(rule.id, fingerprint, detection, today)
-    if detection.pragma and not silenced:
-        note = (
-            "an allowlist comment in this change asks to accept it"
-            if allowlist.scan.inline_allow == "warn"
-            else "its allowlist comment is not honoured here"
-        )
+def _finding(record: Record, fingerprint: str, terms: Terms, standing: _Standing) -> Finding:
+    rule, trusted = record.rule, terms.trusted
+    silenced, note = trusted.allowed(fingerprint, record.rules, terms.today)
+    if silenced:
+        # What was remembered is not good enough to accept something.
+        fingerprint = terms.prints.proven(record.secret)
+        silenced, note = trusted.allowed(fingerprint, record.rules, terms.today)
+    if not silenced and not record.open:
+        silenced = record.places[0].covered
+    if not silenced:
+        note = note or _pragma(record, trusted) or standing.before(record)
     return Finding(
         rule=rule.id,
         title=rule.title,
-        path=scrub(detection.path),
-        line=detection.line,
-        commit=detection.commit,
-        date=detection.date,
-        preview=detection.secret.preview(rule.prefix(detection.secret.reveal())),
-        fingerprint=fingerprint,
+        provider=rule.provider,
+        others=tuple(sorted(record.rules - {rule.id})),
         # Where the comment is moot, the rule's own tier counts.
-        tier=rule.tier if silenced else _tier(detection, allowlist),
-        silenced_by=scrub(silenced),
+        tier=record.tier if silenced else _tier(record, trusted),
+        confidence=round(record.confidence, 3),
+        preview=record.secret.preview(*rule.prefixes),
+        fingerprint=fingerprint,
+        places=tuple(
+            _spot(seen, terms.scrub, *standing.at(seen, record.secret))
+            for seen in oldest_first(record)
+        ),
+        more=record.more,
+        silenced_by=terms.scrub(silenced),
         note=note,
         rotate=rule.rotate,
+        docs=rule.docs,
     )
+
+
+def _pragma(record: Record, trusted: Trusted) -> str:
+    if not any(seen.pragma for seen in record.open):
+        return ""
+    if trusted.scan.inline_allow == "warn":
+        return "an allowlist comment beside it asks to accept it"
+    return "the allowlist comment beside it is not honoured"
+
+
+def _spot(seen: Seen, scrub: Scrubber, state: State, now: int) -> Spot:
+    place = seen.place
+    return Spot(
+        kind=place.kind,
+        path=scrub(place.path),
+        line=seen.line,
+        commit=place.commit,
+        date=place.date,
+        author=scrub(place.author),
+        via=seen.via,
+        state=state,
+        now=now,
+    )
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Where values stand now, and where they stood before the change."""
+
+    everything: bool
+    now: Lines
+    then: Lines
+
+    @classmethod
+    def of(cls, records: list[Record], head: Head) -> _Standing:
+        wanted: dict[str, set[Secret]] = {}
+        for record in records:
+            for seen in record.places:
+                if seen.place.kind == "file":
+                    wanted.setdefault(seen.place.path, set()).add(record.secret)
+        if not wanted or head.git is None:
+            return cls(head.everything, {}, {})
+        now = lines_at(head.git, head.commit, wanted) if head.commit else {}
+        then = lines_at(head.git, head.base, wanted) if head.base else {}
+        return cls(head.everything, now, then)
+
+    def at(self, seen: Seen, secret: Secret) -> tuple[State, int]:
+        """Return whether a value is still at a place, and in which line."""
+        if self.everything:
+            return "present", seen.line
+        # What is encoded or packed (a member stands behind an exclamation mark) is not looked for.
+        line = self.now.get((seen.place.path, secret))
+        if line is None or seen.place.kind != "file" or seen.via or "!" in seen.place.path:
+            return "", 0
+        return ("present", line) if line else ("removed", 0)
+
+    def before(self, record: Record) -> str:
+        """Say whether the base has the value in one of the files already."""
+        known = any(self.then.get((seen.place.path, record.secret)) for seen in record.places)
+        return "the base has it in the same file already" if known else ""

@@ -6,7 +6,9 @@ import base64
 import functools
 import hashlib
 import hmac
+import math
 import os
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -26,6 +28,18 @@ _PROCESS_KEY = os.urandom(16)
 # printed fingerprint of a short password is no shortcut to it.
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**14, 8, 1
 _FINGERPRINT_BYTES = 10
+_FINGERPRINT_USE = b"airlock fingerprint 1\0"
+
+STRONG = 96.0
+"""Bits of guessing from which on a fast hash is as safe as a slow one."""
+
+# What people put passwords together from, and what guessing one such part is worth: a word out of
+# 16,000 in one spelling, a year or another short number, a sign.
+_PARTS = re.compile(
+    r"(?P<word>[A-Z]?[a-z]{3,}|[A-Z]{3,})|(?P<number>\d{4,})|(?P<letter>[^\W\d_])|\d"
+)
+_WORD, _NUMBER, _LETTER, _DIGIT, _SIGN = 14.0, 8.0, math.log2(26), math.log2(10), 1.0
+_ENOUGH = 512
 
 
 class Secret:
@@ -44,14 +58,14 @@ class Secret:
         """Return the text itself."""
         return self._text
 
-    def preview(self, prefix: str = "") -> str:
+    def preview(self, *prefixes: str) -> str:
         """Return what may be shown: a rule's public prefix and about how long the value is.
 
         Args:
-            prefix: Beginning that every value of this format has; shown only if this one has it,
-                and no more than `SHOWN` characters of it.
+            prefixes: Beginnings that values of this format have; the longest that this one has is
+                shown, and no more than `SHOWN` characters of it.
         """
-        head = prefix[:SHOWN] if prefix and self._text.startswith(prefix) else ""
+        head = max((p[:SHOWN] for p in prefixes if self._text.startswith(p)), key=len, default="")
         size = len(self._text)
         # The exact length of a short password would help to guess it.
         length = f"{size} characters" if size >= _LONG else f"under {_LONG} characters"
@@ -60,10 +74,29 @@ class Secret:
     def fingerprint(self, salt: str) -> str:
         """Return 16 characters that name this value to anyone who has it and the salt.
 
-        It is scrypt (RFC 7914) of the value alone, 80 bits in base32: the same wherever and in
-        whatever format the value appears, and too slow to search for a short password.
+        It is a hash of the value alone, 80 bits in base32: the same wherever and in whatever format
+        the value appears. Where the value could be guessed (`strength` under `STRONG`) it is scrypt
+        (RFC 7914), too slow to search for a password; else keyed BLAKE2b (RFC 7693).
         """
         return _fingerprint(self, salt)
+
+    def digest(self, key: bytes) -> bytes:
+        """Return 16 bytes that name this value to anyone who has it and the key."""
+        return hashlib.blake2b(_bytes(self), key=key, digest_size=16).digest()
+
+    def line_in(self, content: bytes) -> int:
+        """Return the line of a file in which it stands, from 1; 0 if it does not."""
+        at = content.find(self._text.encode("utf-8", "surrogateescape"))
+        return content.count(b"\n", 0, at) + 1 if at >= 0 else 0
+
+    @property
+    def strength(self) -> float:
+        """A careful estimate of how hard the value is to guess, in bits.
+
+        Runs of letters count as words and runs of digits as numbers, however long they are, and
+        what repeats counts once: a passphrase is no random token.
+        """
+        return _strength(self._text)
 
     def __repr__(self) -> str:
         return "Secret(…)"
@@ -110,14 +143,37 @@ def _bytes(secret: Secret) -> bytes:
     return secret.reveal().encode("utf-8", "surrogatepass")
 
 
+def _strength(text: str) -> float:
+    text = text[:_ENOUGH]
+    bits, seen, end = 0.0, set[str](), 0
+    for part in _PARTS.finditer(text):
+        bits += _SIGN * (part.start() > end)
+        end = part.end()
+        if part["letter"]:
+            bits += _LETTER
+        elif not part["word"] and not part["number"]:
+            bits += _DIGIT
+        elif part[0] not in seen:
+            bits += _WORD if part["word"] else _NUMBER
+            seen.add(part[0])
+    # Whatever it is made of, a text that repeats itself, or has few different signs, holds little.
+    runs = [text[at : at + 3] for at in range(len(text) - 2)]
+    fresh = len(set(runs)) / len(runs) if runs else 1.0
+    return min(bits * fresh, len(text) * math.log2(max(1, len(set(text)))))
+
+
 @functools.lru_cache(maxsize=4096)
 def _fingerprint(secret: Secret, salt: str) -> str:
-    digest = hashlib.scrypt(
-        _bytes(secret),
-        salt=b"airlock fingerprint 1\0" + salt.encode(),
-        n=_SCRYPT_N,
-        r=_SCRYPT_R,
-        p=_SCRYPT_P,
-        dklen=_FINGERPRINT_BYTES,
-    )
+    if secret.strength >= STRONG:
+        key = hashlib.blake2b(_FINGERPRINT_USE + salt.encode()).digest()
+        digest = hashlib.blake2b(_bytes(secret), key=key, digest_size=_FINGERPRINT_BYTES).digest()
+    else:
+        digest = hashlib.scrypt(
+            _bytes(secret),
+            salt=_FINGERPRINT_USE + salt.encode(),
+            n=_SCRYPT_N,
+            r=_SCRYPT_R,
+            p=_SCRYPT_P,
+            dklen=_FINGERPRINT_BYTES,
+        )
     return base64.b32encode(digest).decode("ascii").lower()

@@ -92,8 +92,9 @@ def test_an_empty_file_is_all_defaults() -> None:
             id="not-a-mapping",
         ),
         pytest.param(
-            "scan:\n  allow:\n  - {fingerprint: a, reason: b}\n  - fingerprint: c\n",
-            ".github/airlock.yml:4: scan.allow[1]: 'reason' is missing. Add 'reason: …'.",
+            "scan:\n  exclude:\n  - docs/**\n  - 7\n",
+            ".github/airlock.yml:4: scan.exclude[1]: expected text, got a whole number. "
+            "Correct the value (quote it if it is text).",
             id="list-item",
         ),
     ],
@@ -140,7 +141,7 @@ _VALUES = st.recursive(
     max_leaves=8,
 )
 _KEYS = st.sampled_from(
-    ["scan", "services", "allow", "api", "project", "rollout", "steps", "smoke"]
+    ["scan", "services", "exclude", "api", "project", "rollout", "steps", "smoke"]
 )
 
 

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airlock.leaks.secret import SCRUBBED, SHOWN, Secret, redact
+from airlock.leaks.secret import SCRUBBED, SHOWN, STRONG, Secret, redact
+from unit.leaks.support import ALNUM, rand
+
+PINNED = "wkvh7zcvm552va26"
 
 text = st.text(min_size=SCRUBBED, max_size=60)
 
@@ -64,6 +68,40 @@ def test_fingerprints_are_short_stable_and_salted() -> None:
     assert len(secret.fingerprint("salt")) == 16
     # Pinned: a changed value would void every allowlist.
     assert secret.fingerprint("airlock") == "z36ba5tdau7t74h3"
+    assert Secret(rand("pinned", 40)).fingerprint("airlock") == PINNED
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "length", "strong"),
+    [(ALNUM, 36, True), (ALNUM + "+/", 40, True), (ALNUM, 20, False), ("0123456789", 60, False)],
+)
+def test_random_tokens_are_strong(alphabet: str, length: int, *, strong: bool) -> None:
+    values = [Secret(rand(str(seed), length, alphabet)) for seed in range(50)]
+    assert {value.strength >= STRONG for value in values} == {strong}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hunter2",
+        "correct-horse-battery-staple-2024",
+        "CorrectHorseBatteryStaple",
+        "aaaa" * 200,
+        "abcABC123" * 40,
+        "0123456789abcdef",
+        "MyCompanyDatabasePasswordForProduction2024!!",
+        "",
+    ],
+)
+def test_what_people_make_up_is_guessed_slowly(value: str) -> None:
+    assert Secret(value).strength < STRONG
+
+
+def test_a_quick_fingerprint_is_quick() -> None:
+    started = time.process_time()
+    for n in range(1000):
+        Secret(rand(str(n), 40)).fingerprint("salt")
+    assert time.process_time() - started < 2
 
 
 def test_redaction_leaves_short_words_alone() -> None:

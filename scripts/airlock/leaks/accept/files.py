@@ -1,0 +1,55 @@
+"""Several small files of a commit, or of the index, with one process of git."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airlock.git import Git
+
+
+def ids(git: Git, commit: str, paths: Iterable[str]) -> dict[str, str]:
+    """Return the id of what stands at each of `paths`; empty where nothing does.
+
+    Args:
+        git: The repository.
+        commit: Its id; empty for the index.
+        paths: Without line ends.
+    """
+    asked = list(dict.fromkeys(paths))
+    names = "".join(f"{commit}:{path}\n" for path in asked).encode("utf-8", "surrogateescape")
+    lines = git.lines("cat-file", "--batch-check=%(objectname)", stdin=names)
+    # What is not there is answered by its name, which has a colon.
+    return {path: "" if ":" in line else line for path, line in zip(asked, lines, strict=True)}
+
+
+def contents(git: Git, commit: str, paths: Iterable[str]) -> dict[str, bytes | AirlockError]:
+    """Return the content of each of `paths` that is there, or why it cannot be read.
+
+    Args:
+        git: The repository.
+        commit: Its id; empty for the index.
+        paths: Without line ends.
+    """
+    asked = list(dict.fromkeys(paths))
+    names = "".join(f"{commit}:{path}\n" for path in asked).encode("utf-8", "surrogateescape")
+    out = git.run("cat-file", "--batch", stdin=names)
+    found: dict[str, bytes | AirlockError] = {}
+    at = 0
+    for path in asked:
+        end = out.index(b"\n", at)
+        header = out[at:end].rsplit(b" ", 2)
+        at = end + 1
+        if header[-1] == b"missing":
+            continue
+        size = int(header[-1])
+        if header[1] == b"blob":
+            found[path] = out[at : at + size]
+        else:
+            found[path] = AirlockError("not a file that can be read", where=path)
+        at += size + 1
+    return found

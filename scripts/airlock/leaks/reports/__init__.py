@@ -1,0 +1,1 @@
+"""A result as people and machines read it. Pure functions; none of them is given a secret."""
