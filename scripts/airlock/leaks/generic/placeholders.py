@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 _FEWEST = 7
@@ -36,7 +37,8 @@ _COUNTED = 10
 """Characters that count up or down before they are a run: less turns up in what people mask."""
 _SAME = re.compile(r"([^\WaA])\1{7,}")
 """One character over and over; A is Base64 for zeros, which formats pad and begin with."""
-_NEXT = {"9": "0a", "0": "1a"}
+_NEXT = {"9": "0a", "0": "a"}
+"""What follows a digit, apart from the next one, where people count on."""
 _PLAIN = re.compile(r"[\W_]+")
 _ANY_RUN = re.compile(
     r"0123456789|1234567890|abcdefghij|qwertyuiop|([^a])\1{7}",
@@ -86,7 +88,7 @@ def _runs(plain: str) -> list[int]:
     lengths = []
     for text in (plain, plain[::-1]):
         length = 1
-        for last, character in zip(text, text[1:], strict=False):
+        for last, character in itertools.pairwise(text):
             if ord(character) == ord(last) + 1 or character in _NEXT.get(last, ""):
                 length += 1
                 continue

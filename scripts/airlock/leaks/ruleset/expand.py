@@ -33,7 +33,7 @@ AFTER = r"(?:[^0-9A-Za-z]|$)"
 """What stands after a token; names such as ``dump-TOKEN_old.txt`` are why - and _ may."""
 
 AFTER_WORD = r"(?:[^0-9A-Za-z_-]|$)"
-"""What stands after a token of exact length that may itself end in - or _."""
+"""What stands after a token of limited length that may itself have - and _."""
 
 AFTER_VALUE = r"(?:[^0-9A-Za-z_+/=\-]|$)"
 """What stands after a value that only its name identifies: here - and _ mean that it goes on."""
@@ -72,7 +72,7 @@ REFERENCE = r"(?:\$\{\{?|\{\{|\$\()\s{0,4}[\w.\-]+[\s})]$"
 """A match that ends in a reference to what is kept elsewhere: ${X}, ${{ secrets.X }}, $(X)."""
 
 _SHORT = 5
-_WORDLIKE = re.compile(r"(?:\[[^\]]*\\?[-_]\]|\\w)\{\d+\}$")
+_WORDLIKE = re.compile(r"(?:\[[^\]]*\\?[-_]\]|\\w)\{\d+(?:,\d+)?\}$")
 
 
 def token(pattern: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from airlock.leaks.generic import files, names, score, shapes, values, vocabulary, words
 from airlock.leaks.generic.form import Form
-from airlock.leaks.generic.placeholders import placeholder
+from airlock.leaks.generic.placeholders import counted, placeholder
 from unit.leaks.generic.generic_support import maker
 
 LATIN = st.text(st.characters(max_codepoint=255), max_size=300)
@@ -118,10 +118,33 @@ def test_what_generators_make_has_none_of_these_shapes_and_no_mark(style: str, s
         "*" * 8,
         "EXAMPLE" + "KEY",
         "[redacted]",
+        "<hex:32>",
+        "<github:ghp_>",
+        "TOKEN-<same:27>",
+        "0123456789abcdef" * 2,
+        "1234567890" * 4,
+        "9876543210zyxwvutsrq",
     ],
 )
 def test_a_placeholder_is_one(value: str) -> None:
     assert placeholder(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1234" + "5678-ABCD-ABCD-ABCD-1234" + "567890AB",
+        "xoxa-2-5" + "1" * 8 + "-3" + "1" * 10 + "-" + maker()["hex"][:32],
+        "ab" + "cdefghij" + maker()["token"],
+    ],
+)
+def test_a_run_in_a_longer_value_is_no_placeholder(value: str) -> None:
+    assert not placeholder(value)
+
+
+def test_a_run_in_a_value_without_a_format_is_one() -> None:
+    assert counted("abcd" + "efghij" + maker()["token"])
+    assert not counted(maker()["token"])
 
 
 def test_zeros_in_base64_are_no_mark() -> None:

@@ -48,6 +48,7 @@ $env:ACMECLOUD_KEY = "@"
 set ACMECLOUD_KEY=@
 ACMECLOUD_KEY ?= @
 ACMECLOUD_KEY += @
+$acmecloudKey .= "@";
 acmecloud_key = b"@"
 acmecloud_key = (b"@"
 acmecloud_key = [ "@" ]
@@ -221,6 +222,14 @@ BEFORE += ["\x1b[0m", "\x1b[1;32m", "\\033[31m", "b'", "//", "é"]
 )
 def test_a_token_is_found_whatever_stands_around_it(before: str, after: str) -> None:
     assert found(TOKEN, before + THING + after) == [THING]
+
+
+@pytest.mark.parametrize("after", ["-more", "_more"])
+def test_where_dashes_belong_to_a_token_one_behind_it_makes_it_longer(after: str) -> None:
+    dashed = expand.token(r"acm_[0-9A-Za-z_\-]{20}")
+
+    assert found(dashed, THING) == [THING]
+    assert found(dashed, THING + after) == []
 
 
 @pytest.mark.parametrize("text", [f"x{THING}", f"{THING}x", f"9{THING}", f"{THING}0"])
