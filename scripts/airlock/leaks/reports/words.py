@@ -53,8 +53,11 @@ def counts(result: Result, *, seconds: bool = True) -> str:
     """
     read = result.figures
     parts = [count(read.commits, "commit")] if read.commits else []
-    lines = "added line" if read.commits else "line"
-    parts += [count(read.files, "file"), count(read.lines, lines), size(read.bytes)]
+    parts.append(count(read.files, "file"))
+    if read.lines or not read.commits:
+        # In histories, lines are not counted: that alone would cost a thirtieth of the time.
+        parts.append(count(read.lines, "added line" if read.commits else "line"))
+    parts.append(size(read.bytes))
     took = f" in {read.seconds:.1f} s" if seconds and read.seconds else ""
     excluded = f"; {count(read.excluded, 'file')} excluded" if read.excluded else ""
     return f"Scanned {', '.join(parts)}{took}{excluded}"

@@ -18,6 +18,9 @@ _CHUNK = 64
 _LEAST = 1024
 """Fewest commits of a stretch: for each, git has to find its way into its storage anew."""
 
+_WORTH = 256
+"""Commits from which on a stretch is worth sharing, for the same reason."""
+
 _BLOCK = 64 * 1024
 
 
@@ -32,9 +35,9 @@ class _Stretch:
 class Listing:
     """Ids of commits in the order of `rev-list`, in stretches for any number of processes.
 
-    A process that has read its stretch takes half of what is left: of the commits that nobody has
-    yet, or else of the longest stretch of another one. So all of them end at about the same time,
-    whatever the commits cost, and hardly ever leave the neighbourhood that git has in its caches.
+    A process that has read its stretch takes the commits that nobody has yet, or else the second
+    half of the longest stretch of another one. So all of them end at about the same time, whatever
+    the commits cost, and hardly ever leave the neighbourhood that git has in its caches.
 
     Args:
         git: The repository, isolated.
@@ -98,11 +101,11 @@ class Listing:
         left = self.total - self._due
         if left:
             mine.start = self._due
-            mine.stop = self._due = min(self._due + max(_LEAST, left // 2), self.total)
+            mine.stop = self._due = self.total
             return
         other = max(self._stretches, key=lambda each: each.stop - each.start)
         left = other.stop - other.start
-        if left > 2 * _CHUNK:
+        if left > _WORTH:
             middle = other.start + left // 2
             mine.start, mine.stop, other.stop = middle, other.stop, middle
 

@@ -13,6 +13,7 @@ import pytest
 from airlock.errors import AirlockError
 from airlock.git import Git
 from airlock.leaks.sources import history
+from airlock.leaks.sources.listing import Listing
 from airlock.leaks.sources.plan import Plan, Share, State, cuts, plan
 from airlock.leaks.sources.tally import Tally
 from unit.leaks.sources.finder import secrets, sieve
@@ -334,3 +335,18 @@ def test_an_error_of_one_job_ends_the_others(repo: Repository) -> None:
     git = Git.open(repo.root, os.environ)
     with pytest.raises(ValueError, match=r"\d+"):
         list(history.read(git, planned(repo), Tally(), broken))
+
+
+def test_a_list_is_shared_out_whatever_the_readers_pace(repo: Repository) -> None:
+    repo.many(3000)
+    git = Git.open(repo.root, os.environ)
+    with git.isolated() as isolated:
+        listing = Listing(isolated, planned(repo))
+        readers = [listing.feed() for _ in range(3)]
+        chunks = [next(readers[0])]
+        # The first is slow: others take from what it has, but not what was handed out.
+        chunks += [chunk for reader in (*readers[1:], readers[0]) for chunk in reader]
+        listing.close()
+    taken = b"".join(chunks).split()
+    assert len(taken) == 3001
+    assert sorted(taken) == sorted(repo.git("rev-list", "HEAD").encode().split())
