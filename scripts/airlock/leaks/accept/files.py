@@ -20,8 +20,7 @@ def ids(git: Git, commit: str, paths: Iterable[str]) -> dict[str, str]:
         commit: Its id; empty for the index.
         paths: Without line ends.
     """
-    asked = list(dict.fromkeys(paths))
-    names = "".join(f"{commit}:{path}\n" for path in asked).encode("utf-8", "surrogateescape")
+    asked, names = _asked(commit, paths)
     lines = git.lines("cat-file", "--batch-check=%(objectname)", stdin=names)
     # What is not there is answered by its name, which has a colon.
     return {path: "" if ":" in line else line for path, line in zip(asked, lines, strict=True)}
@@ -35,8 +34,7 @@ def contents(git: Git, commit: str, paths: Iterable[str]) -> dict[str, bytes | A
         commit: Its id; empty for the index.
         paths: Without line ends.
     """
-    asked = list(dict.fromkeys(paths))
-    names = "".join(f"{commit}:{path}\n" for path in asked).encode("utf-8", "surrogateescape")
+    asked, names = _asked(commit, paths)
     out = git.run("cat-file", "--batch", stdin=names)
     found: dict[str, bytes | AirlockError] = {}
     at = 0
@@ -53,3 +51,10 @@ def contents(git: Git, commit: str, paths: Iterable[str]) -> dict[str, bytes | A
             found[path] = AirlockError("not a file that can be read", where=path)
         at += size + 1
     return found
+
+
+def _asked(commit: str, paths: Iterable[str]) -> tuple[list[str], bytes]:
+    """Return each of `paths` once, and what to ask ``git cat-file`` for them."""
+    asked = list(dict.fromkeys(paths))
+    names = "".join(f"{commit}:{path}\n" for path in asked)
+    return asked, names.encode("utf-8", "surrogateescape")

@@ -42,10 +42,9 @@ def patterns(rule: Rule) -> tuple[bytes, ...]:
         whole = grammar.parse(rule.regex)
     except grammar.UnreadableError:
         return last
-    narrow = stretch.best(whole)
-    nodes = [rewrite(whole)] if narrow is None else [rewrite(narrow), rewrite(whole)]
-    choices = [syntax.write(_uncounted(node)) for node in nodes if syntax.width(node)[0] > 0]
-    return (*dict.fromkeys(choices), *last)
+    node = rewrite(stretch.best(whole) or whole)
+    # To write a whole regex, too, for when its stretch is too large, took half of a cold start.
+    return (syntax.write(_uncounted(node)), *last) if syntax.width(node)[0] > 0 else last
 
 
 def rewrite(node: Node) -> Node:
