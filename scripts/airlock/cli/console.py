@@ -8,13 +8,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from airlock.github.runner import Annotation, Runner
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
+
+    from airlock.github.runner import Annotation, Runner
 
 
 LATE = 0.5
@@ -70,6 +70,8 @@ def console_for(environ: Mapping[str, str], stdout: TextIO | None = None) -> Con
     """Return the console that suits where this process runs."""
     stream = stdout or sys.stdout
     if environ.get("GITHUB_ACTIONS") == "true":
+        from airlock.github.runner import Runner  # noqa: PLC0415 - a laptop has none
+
         return RunnerConsole(Runner.from_environment(environ, stream))
     return TerminalConsole(stream)
 
@@ -86,6 +88,8 @@ class RunnerConsole:
 
     def error(self, text: str) -> None:
         """Write an error annotation."""
+        from airlock.github.runner import Annotation  # noqa: PLC0415 - see `console_for`
+
         self._runner.annotate([Annotation(level="error", message=text, title="Airlock")])
 
     def annotate(self, annotations: Sequence[Annotation]) -> None:

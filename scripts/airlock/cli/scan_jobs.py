@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from airlock import __version__
 from airlock.errors import AirlockError
@@ -25,8 +26,7 @@ Source = Literal["change", "staged", "history", "tree", "stdin", "image"]
 SOURCES: tuple[Source, ...] = ("change", "staged", "history", "tree", "stdin", "image")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What the options say.
 
     Args:
@@ -49,7 +49,11 @@ class Asked:
     state: str = ""
     shard: str = ""
     unreachable: bool = False
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        """Leave the environment out: it holds tokens."""
+        return f"Asked({self.source!r}, {str(self.path)!r})"
 
     def check(self) -> None:
         """Refuse options that the source knows nothing of.
@@ -74,8 +78,7 @@ class Asked:
             raise AirlockError("no image", where="--image", fix="Name its folder or archive")
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What a source is given to read with.
 
     Args:
@@ -109,8 +112,7 @@ class Reading:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One scan.
 
     Args:
@@ -150,15 +152,14 @@ def job(asked: Asked) -> Job:
 
 
 def _change(asked: Asked) -> Job:
-    from airlock.github.event import event_from  # noqa: PLC0415 - laptops need none
-    from airlock.leaks.sources import change, request  # noqa: PLC0415 - only this source's
+    from airlock.leaks.sources import change  # noqa: PLC0415 - only this source's
     from airlock.leaks.sources.commits import from_event, from_revisions  # noqa: PLC0415
     from airlock.leaks.sources.shallow import Origin  # noqa: PLC0415
 
     environ = asked.environ
     git = Git.open(asked.path, environ)
     on_event = not asked.base and not asked.head and environ.get("GITHUB_EVENT_NAME")
-    event = event_from(environ) if on_event else None
+    event = _event(environ) if on_event else None
     origin = Origin(
         server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
         token=environ.get("AIRLOCK_TOKEN", ""),
@@ -174,6 +175,8 @@ def _change(asked: Asked) -> Job:
 
     def read(reading: Reading) -> Iterator[Piece]:
         if event:
+            from airlock.leaks.sources import request  # noqa: PLC0415 - see `_event`
+
             yield from request.read(event)
         if not commits:
             reading.remark(f"Nothing to scan: the base already has every commit of {found.label}")
@@ -196,6 +199,12 @@ def _change(asked: Asked) -> Job:
         read=read,
         event=event,
     )
+
+
+def _event(environ: Mapping[str, str]) -> Event | None:
+    from airlock.github.event import event_from  # noqa: PLC0415 - laptops need none
+
+    return event_from(environ)
 
 
 def _staged(asked: Asked) -> Job:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from airlock.cli.scan_jobs import Reading
 from airlock.errors import AirlockError
@@ -38,8 +40,7 @@ NOTES = 20
 _TICK = 0.2
 
 
-@dataclass(frozen=True)
-class Scanned:
+class Scanned(msgspec.Struct, frozen=True):
     """A result, with what it was made of.
 
     Args:

@@ -6,7 +6,6 @@ made from their fields and docstrings.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Annotated, Any, Literal
 
@@ -204,6 +203,8 @@ class Config(Section, frozen=True):
         """
         if key in self.services:
             return self.services[key]
+        import difflib  # noqa: PLC0415 - for a mistake
+
         near = difflib.get_close_matches(key, self.services, n=1)
         known = ", ".join(self.services) or "none"
         fix = f"Did you mean {near[0]!r}?" if near else f"Services in the file: {known}"

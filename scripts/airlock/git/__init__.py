@@ -19,15 +19,15 @@ import functools
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from airlock.errors import AirlockError
 from airlock.git import pipes
 from airlock.git.failure import GitError
 from airlock.git.settings import FIXED, OVERRIDES, PASSED_ON, credentials
-from airlock.kit.retry import Backoff, call
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -44,8 +44,7 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
 
 
-@dataclass(frozen=True)
-class Git:
+class Git(msgspec.Struct, frozen=True):
     """Runs git in one repository.
 
     Args:
@@ -310,6 +309,8 @@ class Git:
             yield Git(private, private, self.environ)
 
     def _patiently(self, *args: str, token: str, server: str) -> bytes:
+        from airlock.kit.retry import Backoff, call  # noqa: PLC0415 - most scans fetch nothing
+
         env = credentials(token, server)
         return call(
             lambda: self.run(*args, env=env, timeout=NETWORK_TIMEOUT),

@@ -9,17 +9,17 @@ from airlock.errors import AirlockError
 # What git prints (LC_ALL=C) where another try may help, and where it will not; the text itself is
 # never shown, as it may quote URLs with credentials and names from the repository.
 _REASONS = (
-    (re.compile(r"(?i)could not resolve host"), "the host name does not resolve", True),
-    (re.compile(r"(?i)timed out|too slow|early EOF|hung up"), "the network failed", True),
+    (r"(?i)could not resolve host", "the host name does not resolve", True),
+    (r"(?i)timed out|too slow|early EOF|hung up", "the network failed", True),
     (
-        re.compile(r"(?i)connection (refused|reset)|HTTP 5\d\d|RPC failed"),
+        r"(?i)connection (refused|reset)|HTTP 5\d\d|RPC failed",
         "the network failed",
         True,
     ),
-    (re.compile(r"(?i)authentication|could not read User|: 40[13]"), "access was denied", False),
-    (re.compile(r"not our ref|couldn't find remote ref"), "the remote does not have it", False),
-    (re.compile(r"not found|does not appear to be a git repo"), "no such remote repository", False),
-    (re.compile(r"promisor|unable to read [0-9a-f]{40}|missing blob"), "objects missing", False),
+    (r"(?i)authentication|could not read User|: 40[13]", "access was denied", False),
+    (r"not our ref|couldn't find remote ref", "the remote does not have it", False),
+    (r"not found|does not appear to be a git repo", "no such remote repository", False),
+    (r"promisor|unable to read [0-9a-f]{40}|missing blob", "objects missing", False),
 )
 
 
@@ -34,7 +34,9 @@ class GitError(AirlockError):
 
     def __init__(self, command: str, code: int, stderr: bytes) -> None:
         text = stderr.decode("utf-8", "replace")
-        known = next(((why, again) for match, why, again in _REASONS if match.search(text)), None)
+        known = next(
+            ((why, again) for match, why, again in _REASONS if re.search(match, text)), None
+        )
         self.code = code
         self.reason = known[0] if known else ""
         self.transient = known is not None and known[1]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import urllib.parse
-
 from airlock.errors import AirlockError
 
 # A child sees these and nothing else: no token of ours, and nothing that redirects git.
@@ -51,6 +48,9 @@ def credentials(token: str, server: str) -> dict[str, str]:
     """
     if not token:
         return {}
+    import base64  # noqa: PLC0415 - most commands send no token
+    import urllib.parse  # noqa: PLC0415
+
     url = urllib.parse.urlsplit(server)
     loopback = url.hostname in {"localhost", "127.0.0.1", "::1"}
     if url.scheme != "https" and not (url.scheme == "http" and loopback):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +25,7 @@ PLACES = 32
 """Places that are kept of one value; a file that was copied everywhere has thousands."""
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(msgspec.Struct):
     """One place of a value, with how it was read.
 
     Args:
@@ -43,8 +43,7 @@ class Seen:
     pragma: bool
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct):
     """All that was detected of one value.
 
     Args:
@@ -61,8 +60,8 @@ class Record:
     rule: Rule
     tier: Tier
     confidence: float
-    rules: set[str] = field(default_factory=set)
-    places: list[Seen] = field(default_factory=list)
+    rules: set[str] = msgspec.field(default_factory=set)
+    places: list[Seen] = []
     more: int = 0
 
     @property

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from airlock.leaks.piece import Place
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from airlock.leaks.secret import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
+class Detection(msgspec.Struct, frozen=True, kw_only=True):
     """A secret at one place.
 
     It keeps none of the text around it but its line, so that memory grows with what is found, not

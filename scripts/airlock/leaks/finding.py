@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from airlock.leaks.piece import Kind  # noqa: TC001 - msgspec reads it when it reads a report
+from airlock.leaks.ruleset.model import Tier  # noqa: TC001 - see above
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from airlock.leaks.piece import Kind
-    from airlock.leaks.ruleset.model import Tier
 
 State = Literal["present", "removed", ""]
 """Whether it still stands there at the head; empty where that cannot be told."""
@@ -18,8 +19,7 @@ Liveness = Literal["", "active", "revoked", "unknown"]
 """What the provider says about the value; empty if it was not asked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spot:
+class Spot(msgspec.Struct, frozen=True, kw_only=True):
     """One place of a secret, fit to be shown: names and paths are scrubbed.
 
     Args:
@@ -45,8 +45,7 @@ class Spot:
     now: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One secret, wherever it stands.
 
     Args:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from airlock.leaks.collect import PLACES
 from airlock.leaks.finding import worst_first

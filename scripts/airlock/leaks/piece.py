@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Kind = Literal["file", "name", "message", "person", "tag", "note", "ref", "request", "image"]
 """What holds a text: a file, a file's name, a commit message, a person's name and address, a tag
 object, a git note, a ref's name, a pull request's title and body, an image's configuration."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a text stands, apart from the line.
 
     Args:
@@ -30,8 +30,7 @@ class Place:
     author: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
     """A text at one place.
 
     Args:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from airlock.leaks.finding import Finding
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """How much was read.
 
     Args:
@@ -30,8 +30,7 @@ class Figures:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a scan found, and how much it read.
 
     Args:
@@ -52,7 +51,7 @@ class Result:
     head: str = ""
     date: str = ""
     findings: tuple[Finding, ...] = ()
-    figures: Figures = field(default_factory=Figures)
+    figures: Figures = msgspec.field(default_factory=Figures)
     unlisted: int = 0
     remarks: tuple[str, ...] = ()
     broken: str = ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from airlock.leaks.collect import oldest_first
 from airlock.leaks.finding import Finding, Spot, worst_first
@@ -36,8 +37,7 @@ SLOW = 1_000
 _BATCH = 64
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The state of the files that findings are compared with.
 
     Args:
@@ -53,8 +53,7 @@ class Head:
     everything: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """By what findings are judged.
 
     Args:
@@ -76,8 +75,7 @@ class Terms:
     slow: int = SLOW
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What is thought of everything that was detected.
 
     Args:
@@ -189,8 +187,7 @@ def _spot(seen: Seen, scrub: Scrubber, state: State, now: int) -> Spot:
     )
 
 
-@dataclass(frozen=True)
-class _Standing:
+class _Standing(msgspec.Struct, frozen=True):
     """Where values stand now, and where they stood before the change."""
 
     everything: bool

@@ -11,7 +11,8 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from airlock.errors import AirlockError
 
@@ -27,8 +28,7 @@ _RULE = re.compile(r"\*|[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 _SHAPE = "Write FINGERPRINT RULE [expires=YYYY-MM-DD] by=WHO REASON"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One accepted secret.
 
     Args:

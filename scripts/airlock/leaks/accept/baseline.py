@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from airlock.errors import AirlockError
 
@@ -29,8 +30,7 @@ the words of the header: such an entry would accept every other token of its kin
 """
 
 
-@dataclass
-class Baseline:
+class Baseline(msgspec.Struct):
     """What a baseline accepts.
 
     Args:
@@ -38,8 +38,8 @@ class Baseline:
         used: File and SHA-1 of those that covered something.
     """
 
-    results: dict[str, frozenset[str]] = field(default_factory=dict)
-    used: set[tuple[str, str]] = field(default_factory=set)
+    results: dict[str, frozenset[str]] = {}
+    used: set[tuple[str, str]] = msgspec.field(default_factory=set)
 
     def covers(self, found: Detection) -> bool:
         """Return whether the value is accepted in that file.

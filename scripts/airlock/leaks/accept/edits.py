@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from airlock import config
 from airlock.errors import AirlockError
@@ -19,8 +20,7 @@ LISTED = 20
 """Entries that remarks name; a list that was converted has thousands."""
 
 
-@dataclass(frozen=True)
-class Review:
+class Review(msgspec.Struct, frozen=True):
     """What there is to say of a change's own lists.
 
     Args:

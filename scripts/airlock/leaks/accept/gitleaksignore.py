@@ -9,8 +9,9 @@ accepted.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from airlock.leaks.detection import Detection
@@ -20,8 +21,7 @@ PATH = ".gitleaksignore"
 _ENTRY = re.compile(r"(?:(?P<commit>[0-9a-f]{40,64}):)?(?P<file>.+):[^:]+:(?P<line>\d+)")
 
 
-@dataclass
-class Ignored:
+class Ignored(msgspec.Struct):
     """What the file accepts.
 
     Args:
@@ -29,8 +29,8 @@ class Ignored:
         used: Those lines that covered something.
     """
 
-    places: dict[tuple[str, str, int], str] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    places: dict[tuple[str, str, int], str] = {}
+    used: set[str] = msgspec.field(default_factory=set)
 
     def covers(self, found: Detection) -> bool:
         """Return whether a detection stands at one of the places."""

@@ -7,8 +7,9 @@ the base commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from airlock import config
 from airlock.errors import AirlockError
@@ -28,8 +29,7 @@ OWN_RULES = (".betterleaks.toml", ".gitleaks.toml")
 """Where a team's own rules are looked for, and in which order."""
 
 
-@dataclass(frozen=True)
-class Trusted:
+class Trusted(msgspec.Struct, frozen=True):
     """What the trusted commit says.
 
     Args:
@@ -42,13 +42,13 @@ class Trusted:
         wrong: Why the configuration or the allowlist is wrong, by path.
     """
 
-    scan: Scan = field(default_factory=config.Scan)
+    scan: Scan = msgspec.field(default_factory=config.Scan)
     entries: tuple[allow.Entry, ...] = ()
-    baseline: baseline.Baseline = field(default_factory=baseline.Baseline)
-    ignored: gitleaksignore.Ignored = field(default_factory=gitleaksignore.Ignored)
+    baseline: baseline.Baseline = msgspec.field(default_factory=baseline.Baseline)
+    ignored: gitleaksignore.Ignored = msgspec.field(default_factory=gitleaksignore.Ignored)
     rules: tuple[str, bytes] | None = None
     remarks: tuple[str, ...] = ()
-    wrong: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, str] = {}
 
     def excludes(self, path: str) -> bool:
         """Return whether `path` is not to be scanned."""

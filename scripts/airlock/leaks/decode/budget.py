@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from airlock.leaks.decode.kinds import HEAD, packed
 
@@ -32,8 +33,7 @@ class BrokenError(Exception):
     """Packed data is not what its head says, or it ends too early."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """What may still be unpacked of one file and all that is nested in it.
 
     Bytes and members stand for time as well: unpacking is linear in them, so that what is found
@@ -47,7 +47,7 @@ class Budget:
 
     room: int
     members: int = 50_000
-    notes: set[str] = field(default_factory=set)
+    notes: set[str] = msgspec.field(default_factory=set)
 
     @classmethod
     def of(cls, size: int) -> Budget:

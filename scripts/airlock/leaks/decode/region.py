@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 LARGEST = 11 * 1024 * 1024
 """Most bytes of one encoded stretch: 8 MiB of base64 with its line ends."""
@@ -20,8 +21,7 @@ _BINARY = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NAME = re.compile(rb"""["']?[A-Za-z_][\w.\- ]{0,99}["']?[ \t]*(?::=|=>|[:=])[ \t]*["'`]?\Z""")
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(msgspec.Struct, frozen=True):
     """A stretch of a text that holds another text.
 
     Args:
@@ -44,8 +44,7 @@ The region's text is empty if there is nothing; its end is where the next hit is
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(msgspec.Struct, frozen=True):
     r"""One encoding.
 
     Args:

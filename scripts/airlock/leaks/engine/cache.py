@@ -7,24 +7,27 @@ to write in. What cannot be trusted or read counts as not there.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LEAKS = Path(__file__).resolve().parents[1]
+_ROOMS = ("decode", "engine", "generic", "ruleset")
 _DIGEST = hashlib.sha256().digest_size
 _LARGEST = 256 * 1024 * 1024
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-@dataclass(frozen=True)
-class Cache:
+class Cache(msgspec.Struct, frozen=True):
     """A folder that only its owner can write in.
 
     Args:
@@ -55,7 +58,7 @@ class Cache:
             return None
         return cls(folder) if stat.S_ISDIR(found.st_mode) and _is_ours(found) else None
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str) -> memoryview | None:
         """Return what was written under `name`, or None if it is not there whole."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
@@ -68,7 +71,7 @@ class Cache:
                 content = file.read()
         except OSError:
             return None
-        digest, data = content[:_DIGEST], content[_DIGEST:]
+        digest, data = content[:_DIGEST], memoryview(content)[_DIGEST:]
         return data if hashlib.sha256(data).digest() == digest else None
 
     def write(self, name: str, data: bytes) -> None:
@@ -87,6 +90,23 @@ class Cache:
         except BaseException:
             os.unlink(fresh)  # noqa: PTH108 - see above
             raise
+
+
+@functools.cache
+def code() -> bytes:
+    """Return a hash of the catalogue, and of all code that derived data could follow from."""
+    files = [
+        file
+        for room in _ROOMS
+        for pattern in ("*.py", "catalogue/*.toml")
+        for file in sorted((_LEAKS / room).glob(pattern))
+    ]
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.digest()
 
 
 def _is_ours(found: os.stat_result) -> bool:

@@ -11,6 +11,7 @@ import hyperscan as hs
 import msgspec
 
 from airlock.errors import AirlockError
+from airlock.leaks.engine.cache import code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,20 +59,21 @@ def build(
     """Return the database of some patterns: the one that was kept, or else a new one.
 
     Args:
-        digest: A hash of all that `patterns` follows from.
+        digest: A hash of all data that `patterns` follows from; code is taken care of here.
         patterns: Returns the patterns; of each, several that may stand for it, the best first.
         cache: Where the compiled form is kept; None for nowhere.
 
     Raises:
         AirlockError: One of the patterns cannot be compiled in any form.
     """
-    name = f"hyperscan-{hashlib.sha256(digest + _platform()).hexdigest()}"
-    database = _load(cache.read(name)) if cache else None
+    if cache is None:
+        return _compile(patterns())
+    name = f"hyperscan-{hashlib.sha256(code() + digest + _platform()).hexdigest()}"
+    database = _load(cache.read(name))
     if database is None:
         database = _compile(patterns())
-        if cache:
-            kept = (database.owners, hs.dumpb(database._compiled))  # noqa: SLF001 - this module's
-            cache.write(name, msgspec.msgpack.encode(kept))
+        kept = (database.owners, hs.dumpb(database._compiled))  # noqa: SLF001 - this module's
+        cache.write(name, msgspec.msgpack.encode(kept))
     return database
 
 
@@ -82,7 +84,7 @@ def _platform() -> bytes:
     return f"{os.uname().machine} {probe.info()!r}".encode()
 
 
-def _load(data: bytes | None) -> Database | None:
+def _load(data: memoryview | None) -> Database | None:
     if data is None:
         return None
     try:

@@ -2,56 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airlock.leaks import decode, generic
-from airlock.leaks.engine import database, grammar, sieve, stretch, syntax
+import msgspec
+
+from airlock.leaks import generic
+from airlock.leaks.engine import database
 from airlock.leaks.engine.confirm import STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airlock.leaks.engine.cache import Cache
-    from airlock.leaks.ruleset.model import Rule
+    from airlock.leaks.ruleset.shelf import Shelf
 
 RUN = 1024
 """Of ends that follow each other byte by byte, one in so many is passed on."""
 
 _NEWLINE = ord("\n")
-_TRIGGERS = (*generic.TRIGGERS, *decode.TRIGGERS)
 
 
-@dataclass(slots=True)
-class Hits:
+class Hits(msgspec.Struct):
     """Ends of matches, each list ascending.
 
     Args:
-        rules: By the rule's index; thinned to one in each `confirm.STRIDE`.
+        rules: By the rule's place on the shelf; thinned to one in each `confirm.STRIDE`.
         generic: Of `generic.TRIGGERS`.
         decode: Of `decode.TRIGGERS`, with the trigger's index.
     """
 
-    rules: dict[int, list[int]] = field(default_factory=dict)
-    generic: list[int] = field(default_factory=list)
-    decode: list[tuple[int, int]] = field(default_factory=list)
+    rules: dict[int, list[int]] = {}
+    generic: list[int] = []
+    decode: list[tuple[int, int]] = []
 
 
 class FirstPass:
     """All patterns at once.
 
     Args:
-        rules: With a regex, each.
+        rules: What to look for; those without a regex are not looked for here.
         cache: Where the compiled form is kept.
     """
 
-    def __init__(self, rules: Sequence[Rule], cache: Cache | None) -> None:
-        self._rules = len(rules)
-        self._decode = len(rules) + len(generic.TRIGGERS)
-        self._database = database.build(_key(rules), lambda: _patterns(rules), cache)
+    def __init__(self, rules: Shelf, cache: Cache | None) -> None:
+        self._places = rules.outline.searched
+        self._rules = len(self._places)
+        self._decode = self._rules + len(generic.TRIGGERS)
+        self._database = database.build(rules.outline.key, lambda: _patterns(rules), cache)
         owners = self._database.owners
         self._coarse = [max(numbers) < self._rules for numbers in owners]
 
@@ -102,7 +97,7 @@ class FirstPass:
         for end, index in found:
             for owner in self._database.owners[index]:
                 if owner < self._rules:
-                    hits.rules.setdefault(owner, []).append(end)
+                    hits.rules.setdefault(self._places[owner], []).append(end)
                 elif owner < self._decode:
                     hits.generic.append(end)
                 else:
@@ -110,24 +105,11 @@ class FirstPass:
         return hits
 
 
-def _patterns(rules: Sequence[Rule]) -> list[tuple[bytes, ...]]:
-    return [*(sieve.patterns(rule) for rule in rules), *((trigger,) for trigger in _TRIGGERS)]
+def _patterns(rules: Shelf) -> list[tuple[bytes, ...]]:
+    # Not at the top: where the compiled form was kept, none of this is needed.
+    from airlock.leaks import decode  # noqa: PLC0415
+    from airlock.leaks.engine import sieve  # noqa: PLC0415
 
-
-def _key(rules: Sequence[Rule]) -> bytes:
-    """Return a hash of all that the patterns follow from, and of the code that makes them."""
-    key = hashlib.sha256()
-    for rule in rules:
-        _add(key, rule.regex.encode("utf-8", "surrogateescape"), *map(str.encode, rule.keywords))
-    _add(key, *_TRIGGERS)
-    code = (stretch, sieve, grammar, syntax)
-    _add(key, *(Path(inspect.getfile(module)).read_bytes() for module in code))
-    return key.digest()
-
-
-def _add(key: hashlib._Hash, *parts: bytes) -> None:
-    """Add several parts so that no other list of parts gives the same."""
-    for part in parts:
-        key.update(len(part).to_bytes(8, "big"))
-        key.update(part)
-    key.update(b"\xff")
+    triggers = (*generic.TRIGGERS, *decode.TRIGGERS)
+    searched = (rules[place] for place in rules.outline.searched)
+    return [*(sieve.patterns(rule) for rule in searched), *((trigger,) for trigger in triggers)]

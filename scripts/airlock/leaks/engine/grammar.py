@@ -8,8 +8,9 @@ more: what is made of a tree only has to match all that the pattern matches.
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
 
 from airlock.leaks.engine.syntax import ALL, NEWLINE, Alt, At, Bytes, Cat, Repeat, folded, mask_of
 
@@ -71,8 +72,7 @@ def parse(pattern: str) -> Node:
     return _Reader(pattern.encode("utf-8", "surrogateescape").decode("latin-1")).read()
 
 
-@dataclass(frozen=True, slots=True)
-class _Flags:
+class _Flags(msgspec.Struct, frozen=True):
     fold: bool = False
     multiline: bool = False
     dotall: bool = False

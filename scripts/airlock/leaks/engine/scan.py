@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from airlock.leaks import decode
 from airlock.leaks.accept import pragma
-from airlock.leaks.decode import archive
+from airlock.leaks.decode import kinds
+from airlock.leaks.decode.budget import Budget
 from airlock.leaks.detection import Detection
 from airlock.leaks.engine.allow import Allowed
 from airlock.leaks.engine.confirm import Confirmer, Span, guessed, names, readable
 from airlock.leaks.engine.first import FirstPass
 from airlock.leaks.engine.lines import Lines
 from airlock.leaks.engine.overlap import resolved
-from airlock.leaks.ruleset import composite
+from airlock.leaks.ruleset.shelf import Shelf
 from airlock.leaks.secret import Secret
 
 if TYPE_CHECKING:
@@ -30,14 +33,12 @@ if TYPE_CHECKING:
 DEEPEST = 5
 """How many encodings and archives, one within the other, are opened."""
 
-_HEAD = 1024
 _COMMENT = 1000
 _CONTEXT = 2048
 _NOTES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(msgspec.Struct, frozen=True):
     """A text to read: a piece's own, or one that was found in it.
 
     Args:
@@ -56,7 +57,7 @@ class _Text:
     whole: bool
     more: bool
     depth: int
-    budget: archive.Budget
+    budget: Budget
 
 
 class _Placed(NamedTuple):
@@ -83,15 +84,11 @@ class Engine:
             from airlock.leaks.ruleset.load import load  # noqa: PLC0415 - it uses our cache
 
             rules = load(cache)
-        searched = [rule for rule in rules.rules if rule.regex]
         self.notes: set[tuple[str, str]] = set()
+        self._rules = Shelf.of(rules.rules)
         self._everywhere = tuple(Allowed(allowance) for allowance in rules.allowances)
-        self._confirmers = [
-            Confirmer(rule, order, self._everywhere) for order, rule in enumerate(searched)
-        ]
-        self._composite = any(rule.needs or rule.silent for rule in searched)
-        self._names = [rule for rule in rules.rules if not rule.regex]
-        self._first = FirstPass(searched, cache)
+        self._confirmers: dict[int, Confirmer] = {}
+        self._first = FirstPass(self._rules, cache)
 
     def sieve(self, block: bytes | memoryview) -> list[int]:
         """Return where a stretch of raw text, or of a patch, needs a closer look.
@@ -106,7 +103,7 @@ class Engine:
 
     def scan(self, piece: Piece) -> list[Detection]:
         """Return what `piece` holds, in the order of its text."""
-        budget = archive.Budget.of(len(piece.text))
+        budget = Budget.of(len(piece.text))
         text = _Text(piece.place, piece.text, piece.line, piece.whole, piece.more, 0, budget)
         found = self._read(text)
         if piece.place.kind == "name":
@@ -126,7 +123,7 @@ class Engine:
                 confidence=rule.confidence,
                 context=Secret(piece.place.path),
             )
-            for rule in self._names
+            for rule in map(self._rules.__getitem__, self._rules.outline.named)
             if names(rule, piece.place, self._everywhere)
         ]
 
@@ -147,17 +144,24 @@ class Engine:
         return [each for each in found if (each.rule.id, each.secret) not in known] + members
 
     def _spans(self, text: _Text, hits: Hits) -> Iterator[Span]:
-        for index, ends in hits.rules.items():
-            yield from self._confirmers[index].spans(text.text, ends, text.place, more=text.more)
+        for place, ends in hits.rules.items():
+            confirmer = self._confirmers.get(place) or self._confirmer(place)
+            yield from confirmer.spans(text.text, ends, text.place, more=text.more)
         if hits.generic:
             yield from guessed(
                 text.text, hits.generic, text.place, self._everywhere, more=text.more
             )
 
+    def _confirmer(self, place: int) -> Confirmer:
+        made = Confirmer(self._rules[place], place, self._everywhere)
+        return self._confirmers.setdefault(place, made)
+
     def _complete(self, text: _Text, spans: Iterable[Span]) -> Iterable[Span]:
         """Return what stands beside all that its rule needs beside it."""
-        if not self._composite:
+        if not self._rules.outline.composite:
             return spans
+        from airlock.leaks.ruleset import composite  # noqa: PLC0415 - none of our own rules is
+
         ordered = sorted(spans, key=lambda span: span.start)
         lines = Lines(text.text, text.line)
         placed = [_Placed(span.rule, lines.number(span.start), span) for span in ordered]
@@ -181,9 +185,11 @@ class Engine:
         return found
 
     def _members(self, text: _Text) -> Iterator[Detection]:
-        kind = archive.packed(text.text[:_HEAD], text.place.path)
+        kind = kinds.packed(text.text[: kinds.HEAD], text.place.path)
         if not kind:
             return
+        from airlock.leaks.decode import archive  # noqa: PLC0415 - few files are packed
+
         path = text.place.path
         for name, data in archive.members(text.text, path, text.budget):
             place = replace(text.place, path=f"{path}!{name}") if name else text.place

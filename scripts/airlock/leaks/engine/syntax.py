@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import string
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 ALL = (1 << 256) - 1
 NEWLINE = 1 << 10
@@ -16,36 +17,31 @@ NEWLINE = 1 << 10
 Position = Literal["text begin", "text end", "line begin", "line end", "word", "inside"]
 
 
-@dataclass(frozen=True, slots=True)
-class Bytes:
+class Bytes(msgspec.Struct, frozen=True):
     """One byte of a set; bit n of the mask stands for byte n."""
 
     mask: int
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(msgspec.Struct, frozen=True):
     """A position, with no byte of its own."""
 
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Cat:
+class Cat(msgspec.Struct, frozen=True):
     """One after the other; the empty text if there are none."""
 
     parts: tuple[Node, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Alt:
+class Alt(msgspec.Struct, frozen=True):
     """Any of them."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(msgspec.Struct, frozen=True):
     """`least` to `most` times, without limit if `most` is None."""
 
     part: Node

@@ -1,11 +1,34 @@
-"""Generic secrets: what no provider's format gives away, only names, surroundings and the value."""
+"""Generic secrets: what no provider's format gives away, only names, surroundings and the value.
+
+Parts are loaded when they are asked for: `TRIGGERS` are text, the rest has a hundred patterns that
+a scan without a hit never needs.
+"""
 
 from __future__ import annotations
 
-from airlock.leaks.generic.candidate import Candidate
-from airlock.leaks.generic.find import candidates
-from airlock.leaks.generic.placeholders import placeholder
-from airlock.leaks.generic.rules import RULES
-from airlock.leaks.generic.triggers import TRIGGERS
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airlock.leaks.generic.candidate import Candidate
+    from airlock.leaks.generic.find import candidates
+    from airlock.leaks.generic.placeholders import placeholder
+    from airlock.leaks.generic.rules import RULES
+    from airlock.leaks.generic.triggers import TRIGGERS
 
 __all__ = ["RULES", "TRIGGERS", "Candidate", "candidates", "placeholder"]
+
+_HOMES = {
+    "RULES": "rules",
+    "TRIGGERS": "triggers",
+    "Candidate": "candidate",
+    "candidates": "find",
+    "placeholder": "placeholders",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a part (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(name)
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from airlock import __version__
 from airlock.leaks.reports import words
@@ -26,7 +27,7 @@ def document(result: Result) -> dict[str, Any]:
         "head": result.head,
         "date": result.date,
         "verdict": words.headline(result),
-        "scanned": asdict(result.figures),
+        "scanned": to_builtins(result.figures),
         "findings": [_finding(finding) for finding in result.findings],
         "unlisted": result.unlisted,
         "remarks": list(result.remarks),
@@ -44,5 +45,5 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "first_commit": finding.first.commit,
         "first_date": finding.first.date,
         "first_author": finding.first.author,
-        **asdict(finding),
+        **to_builtins(finding),
     }

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from airlock.errors import AirlockError
+from airlock.leaks.engine.cache import code
 from airlock.leaks.ruleset.model import Allowance, Rule, RuleSet
+from airlock.leaks.ruleset.shelf import Outline, Shelf
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airlock.leaks.engine.cache import Cache
 
-_HERE = Path(__file__).parent
-CATALOGUE = _HERE / "catalogue"
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """What is kept of the catalogue: nothing of it has to be decoded but the rules that report."""
+
+    digest: str
+    outline: Outline
+    ends: list[int]
+    packed: bytes
 
 
 def load(cache: Cache | None = None) -> RuleSet:
@@ -29,24 +41,35 @@ def load(cache: Cache | None = None) -> RuleSet:
     Raises:
         AirlockError: The catalogue is broken.
     """
-    name = f"rules-{_digest()}"
-    kept = cache.read(name) if cache else None
+    if cache is None:
+        return _read()
+    name = f"rules-{code().hex()}"
+    kept = cache.read(name)
     if kept is not None:
         try:
-            return msgspec.msgpack.decode(kept, type=RuleSet)
+            found = msgspec.msgpack.decode(kept, type=_Kept)
         except msgspec.DecodeError:
             pass
+        else:
+            shelf = Shelf(found.outline, found.packed, found.ends)
+            return RuleSet(rules=shelf, digest=found.digest)
     made = _read()
-    if cache:
-        cache.write(name, msgspec.msgpack.encode(made))
+    cache.write(name, packed(made))
     return made
 
 
-def ruleset(rules: tuple[Rule, ...], allowances: tuple[Allowance, ...] = ()) -> RuleSet:
+def packed(made: RuleSet) -> bytes:
+    """Return what is kept of rules without allowances for all of them, as the catalogue is."""
+    shelf = Shelf.of(made.rules)
+    row = _Kept(made.digest, shelf.outline, shelf.ends, shelf.packed)
+    return msgspec.msgpack.encode(row)
+
+
+def ruleset(rules: Iterable[Rule], allowances: tuple[Allowance, ...] = ()) -> RuleSet:
     """Return `rules` and `allowances` as a set, with its digest."""
-    packed = msgspec.msgpack.encode((rules, allowances))
-    digest = hashlib.sha256(packed).hexdigest()
-    return RuleSet(rules=rules, allowances=allowances, digest=digest)
+    shelf = Shelf.of(rules)
+    digest = hashlib.sha256(msgspec.msgpack.encode((shelf.ends, shelf.packed, allowances)))
+    return RuleSet(rules=shelf, allowances=allowances, digest=digest.hexdigest())
 
 
 def files() -> tuple[Path, ...]:
@@ -65,11 +88,3 @@ def _read() -> RuleSet:
     if twice:
         raise AirlockError(f"the catalogue has two rules {twice[0]}")
     return ruleset(rules)
-
-
-def _digest() -> str:
-    """Return a hash of all that decides what `_read` returns: the rows, and this code."""
-    digest = hashlib.sha256()
-    for file in sorted([*files(), *_HERE.glob("*.py")]):
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()

@@ -6,15 +6,18 @@ shares, so that a team's own file loads as it is; what only we have is marked *o
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Tier = Literal["block", "warn"]
 """Formats that only a provider issues block; what merely reads like a secret warns."""
 
 
-class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+class Allowance(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What a rule does not report, one ``[[rules.allowlists]]`` table.
 
     Args:
@@ -36,7 +39,7 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     stopwords: tuple[str, ...] = ()
 
 
-class Live(msgspec.Struct, frozen=True, kw_only=True):
+class Live(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How the provider says whether a value still works; *ours*. Asked only on request.
 
     Args:
@@ -57,7 +60,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     ok_field: str = ""
 
 
-class Need(msgspec.Struct, frozen=True, kw_only=True):
+class Need(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Another rule that must report as well, one ``[[rules.required]]`` table.
 
     Args:
@@ -69,7 +72,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     lines: int | None = None
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class Rule(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One kind of secret.
 
     Args:
@@ -131,6 +134,6 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
         digest: SHA-256 of all of it, in hex: what compiled forms are cached by.
     """
 
-    rules: tuple[Rule, ...]
+    rules: Sequence[Rule]
     allowances: tuple[Allowance, ...] = ()
     digest: str

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from airlock.errors import AirlockError
 from airlock.git import GitError
-from airlock.github.event import MergeGroup, PullRequest, Push
 from airlock.leaks.sources import metadata, objects
 from airlock.leaks.sources.shallow import complete, obtain
 
 if TYPE_CHECKING:
     from airlock.git import Git
-    from airlock.github.event import Event
+    from airlock.github.event import Event, Push
     from airlock.leaks.sources.shallow import Origin
 
 BRANCH = "refs/heads/"
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Commits reachable from `head` and from none of `exclude`.
 
     Args:
@@ -52,6 +52,8 @@ def from_event(git: Git, event: Event, origin: Origin) -> Range | None:
     Raises:
         AirlockError: History is missing and cannot be fetched: nothing may be judged then.
     """
+    from airlock.github.event import MergeGroup, PullRequest, Push  # noqa: PLC0415 - laptops need none
+
     if isinstance(event, PullRequest):
         found = Range(
             event.head_sha,

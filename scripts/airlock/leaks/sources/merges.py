@@ -11,10 +11,12 @@ Of such a file only the lines count that are in none of the parents' files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airlock.leaks.decode import archive
+import msgspec
+from msgspec.structs import replace
+
+from airlock.leaks.decode import kinds
 from airlock.leaks.piece import Piece, Place
 from airlock.leaks.sources import fresh, header, objects, whole
 from airlock.leaks.sources.context import FORMAT
@@ -34,8 +36,7 @@ _GONE, _SUBMODULE = b"000000", b"160000"
 _FILES = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(msgspec.Struct, frozen=True):
     """A file of a merge that differs from that of every parent.
 
     Args:
@@ -135,7 +136,7 @@ def _read(
     size = 0
     for blob in objects.read(git, made):
         merged = made[blob.id]
-        packed = archive.packed(blob.data[: archive.HEAD], merged.place.path)
+        packed = kinds.packed(blob.data[: kinds.HEAD], merged.place.path)
         if not blob.whole or packed:
             yield from whole.blob(blob, merged.place, tally, sieve)
             continue

@@ -9,8 +9,9 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from airlock.leaks.piece import Piece, Place
 from airlock.leaks.sources import objects

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from airlock.errors import AirlockError
 
@@ -20,8 +21,7 @@ OVERLAP = 32 * 1024
 """Bytes that one stretch of a large object repeats of the one before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(msgspec.Struct, frozen=True):
     """An object, or a stretch of a large one.
 
     Args:

@@ -17,8 +17,10 @@ from __future__ import annotations
 import bisect
 import copy
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from airlock.leaks.piece import Piece, Place
 from airlock.leaks.sources.context import ADDED, COMMIT, FILE, HUNK, Context, broken
@@ -71,8 +73,7 @@ _PACKED = re.compile(
 _PLUS, _MINUS, _BACKSLASH, _D = b"+-\\d"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A file that has to be seen whole.
 
     Args:
@@ -91,8 +92,7 @@ class Wanted:
     text: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True):
     """A file that was moved, of which only what changed is printed."""
 
     commit: str

@@ -8,8 +8,9 @@ merge base may still hide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from airlock.errors import AirlockError
 from airlock.git import GitError
@@ -28,8 +29,7 @@ ROUNDS = 4
 FIX = "Set `fetch-depth: 0` on actions/checkout, or give scan-secrets a token to fetch with"
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where missing history comes from.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from airlock.leaks.decode import archive
+from airlock.leaks.decode import kinds
 from airlock.leaks.piece import Piece
 from airlock.leaks.sources import windows
 from airlock.leaks.sources.objects import LARGEST, OVERLAP, STRETCH
@@ -35,7 +35,7 @@ def read(stream: Stream, place: Place, tally: Tally, sieve: Sieve) -> Iterator[P
     """
     tally.add(files=1)
     data = _up_to(stream, STRETCH)
-    if archive.packed(data[: archive.HEAD], place.path):
+    if kinds.packed(data[: kinds.HEAD], place.path):
         data += _up_to(stream, LARGEST - len(data))
         following = _up_to(stream, STRETCH)
         if not following:

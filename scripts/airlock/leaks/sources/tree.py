@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from airlock.errors import AirlockError
 from airlock.git import Git
-from airlock.leaks.decode import archive
+from airlock.leaks.decode import kinds
 from airlock.leaks.piece import Piece, Place
 from airlock.leaks.sources import stdin, windows, workers
 
@@ -157,7 +157,7 @@ class _Reader:
         data = file.read(_SMALL) or b""
         lines = data.count(b"\n") + (data[-1:] not in b"\n")
         self._tally.add(files=1, bytes=len(data), lines=lines)
-        if archive.packed(data[: archive.HEAD], place.path):
+        if kinds.packed(data[: kinds.HEAD], place.path):
             yield Piece(place=place, text=data, whole=True)
         else:
             yield from windows.pieces(data, place, self._sieve, whole=True)

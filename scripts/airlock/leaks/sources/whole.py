@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airlock.leaks.decode import archive
+from airlock.leaks.decode import kinds
 from airlock.leaks.piece import Piece
 from airlock.leaks.sources import objects, windows
 
@@ -46,7 +46,7 @@ def pieces(git: Git, wanted: list[Wanted], tally: Tally) -> Iterator[Piece]:
 def blob(found: Object, place: Place, tally: Tally, sieve: Sieve) -> Iterator[Piece]:
     """Yield what deserves a closer look in a blob, or in a stretch of a large one."""
     tally.add(files=not found.start, bytes=len(found.data), lines=found.data.count(b"\n"))
-    if not found.start and archive.packed(found.data[: archive.HEAD], place.path):
+    if not found.start and kinds.packed(found.data[: kinds.HEAD], place.path):
         if found.whole:
             yield Piece(place=place, text=found.data, whole=True)
             return
@@ -80,7 +80,7 @@ def _key(blob: Object, wanted: Wanted) -> Iterator[Piece]:
 
 def _packed(blob: Object, wanted: Wanted, tally: Tally) -> Iterator[Piece]:
     path = wanted.place.path
-    if archive.packed(blob.data[: archive.HEAD], path):
+    if kinds.packed(blob.data[: kinds.HEAD], path):
         if blob.whole:
             yield Piece(place=wanted.place, text=blob.data, whole=True)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import gzip
 import io
 import zipfile
@@ -198,7 +197,7 @@ def test_a_rule_without_a_regex_reports_file_names() -> None:
     place = Place(kind="name", path="team/vault.kdbx")
     (found,) = names.scan(Piece(place=place, text=b"team/vault.kdbx", line=0))
     assert (found.rule.id, found.line, found.secret.reveal()) == ("kdbx", 0, "team/vault.kdbx")
-    spared = dataclasses.replace(place, path="tests/vault.kdbx")
+    spared = msgspec.structs.replace(place, path="tests/vault.kdbx")
     assert not names.scan(Piece(place=spared, text=b"tests/vault.kdbx", line=0))
 
 

@@ -14,6 +14,7 @@ from airlock.leaks.engine.first import FirstPass
 from airlock.leaks.engine.regex import compiled
 from airlock.leaks.ruleset.load import load
 from airlock.leaks.ruleset.model import Rule
+from airlock.leaks.ruleset.shelf import Shelf
 from unit.leaks.engine.samples import sample
 
 # Few characters, and those that make trouble: the plus of patches is in sets, too.
@@ -214,7 +215,7 @@ def _overlooked(first: FirstPass, number: int, raw: bytes) -> bool:
 
 def test_whatever_a_rule_of_the_catalogue_matches_is_hit() -> None:
     rules = [rule for rule in load().rules if rule.regex]
-    first = FirstPass(rules, None)
+    first = FirstPass(Shelf.of(rules), None)
     rng = random.Random(5)  # noqa: S311 - the same every time
     missed = set()
     tried = 0

@@ -10,8 +10,9 @@ import pytest
 from airlock.errors import AirlockError
 from airlock.leaks.engine.cache import Cache
 from airlock.leaks.ruleset import expand, toml
-from airlock.leaks.ruleset.load import load, ruleset
-from airlock.leaks.ruleset.model import Allowance, Live, Rule, RuleSet
+from airlock.leaks.ruleset.load import load, packed, ruleset
+from airlock.leaks.ruleset.model import Allowance, Live, Rule
+from airlock.leaks.ruleset.shelf import Shelf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,9 +133,10 @@ def test_a_warm_run_reads_no_toml(tmp_path: Path) -> None:
     cold = load(cache)
     (file,) = tmp_path.iterdir()
     # What is kept is what counts: had the files been read again, this would not show.
-    marked = ruleset((*cold.rules, Rule(id="mark", title="Mark")))
-    cache.write(file.name, msgspec.msgpack.encode(marked))
+    marked = ruleset((*cold.rules[:9], Rule(id="mark", title="Mark")))
+    cache.write(file.name, packed(marked))
     assert load(cache) == marked
+    assert load(cache).rules[9].title == "Mark"
     assert load() == cold
 
 
@@ -155,5 +157,39 @@ def test_the_digest_follows_all_of_it() -> None:
         ruleset((one,), (Allowance(paths=("a",)),)),
     ]
     assert len({each.digest for each in sets}) == len(sets)
-    packed = msgspec.msgpack.encode(sets[3])
-    assert msgspec.msgpack.decode(packed, type=RuleSet) == sets[3]
+
+
+def test_rules_on_a_shelf_are_read_one_by_one() -> None:
+    rules = (
+        Rule(id="a", title="A", regex="a(b)"),
+        Rule(id="b", title="B", path=r"\.p12$", allowances=(Allowance(paths=("c",)),)),
+        Rule(id="c", title="C", regex="c", keywords=("see",), live=Live(url="https://c.test")),
+    )
+    made = Shelf.of(rules)
+    shelf = Shelf(made.outline, made.packed, made.ends)
+    assert shelf[1] == rules[1]
+    assert shelf[-1] is shelf[2]
+    assert shelf[:2] == rules[:2]
+    assert shelf == rules
+    assert shelf != rules[:2]
+    assert (made.outline.searched, made.outline.named, made.outline.composite) == (
+        (0, 2),
+        (1,),
+        False,
+    )
+    with pytest.raises(IndexError):
+        _ = shelf[3]
+
+
+def test_the_first_pass_follows_from_regexes_and_keywords_only() -> None:
+    rule = Rule(id="a", title="A", regex="a", keywords=("b",))
+    same = msgspec.structs.replace(rule, title="B", tier="warn")
+    assert Shelf.of([rule]).outline.key == Shelf.of([same]).outline.key
+    others = [
+        msgspec.structs.replace(rule, regex="b", keywords=("a",)),
+        msgspec.structs.replace(rule, keywords=()),
+        msgspec.structs.replace(rule, silent=True),
+    ]
+    keys = [Shelf.of(rules).outline.key for rules in ([rule], [rule, rule], *([o] for o in others))]
+    assert len(set(keys)) == len(keys) - 1
+    assert [Shelf.of([other]).outline.composite for other in others] == [False, False, True]
