@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,11 @@ def test_help_is_quick_because_it_imports_no_client() -> None:
         [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert ast.literal_eval(result.stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")  # noqa: PTH110
+def test_what_cannot_be_said_is_no_pass() -> None:
+    command = [sys.executable, "-I", str(SCRIPTS / "launch.py"), "--version"]
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
+        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert said.returncode not in {0, 1}
