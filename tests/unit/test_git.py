@@ -44,7 +44,7 @@ def test_it_opens_bare_repositories_and_linked_working_trees(
     repo.git("worktree", "add", "-q", str(tmp_path / "linked"))
     linked = Git.open(tmp_path / "linked", os.environ)
     assert linked.commit("HEAD") == repo.head()
-    assert linked.place("objects").resolve() == (repo.root / ".git" / "objects").resolve()
+    assert linked.layout.objects.resolve() == (repo.root / ".git" / "objects").resolve()
 
 
 def test_a_bare_repository_inside_a_checkout_is_not_opened(repo: Repository) -> None:

@@ -171,7 +171,8 @@ def _change(asked: Asked) -> Job:
     )
     if found is None:
         return Job(source="change", label="a deleted ref", read=_nothing, event=event)
-    commits = change.list_commits(git, found)
+    listed = change.list_commits(git, found)
+    commits = listed.commits
 
     def read(reading: Reading) -> Iterator[Piece]:
         if event:
@@ -182,7 +183,7 @@ def _change(asked: Asked) -> Job:
             reading.remark(f"Nothing to scan: the base already has every commit of {found.label}")
         total, tags = len(commits), found.tags
         for piece in change.read(
-            git, commits, reading.tally, reading.sieve, reading.left_out, tags=tags
+            git, listed, reading.tally, reading.sieve, reading.left_out, tags=tags
         ):
             yield piece
             reading.progress(reading.tally.commits / total if total else 1.0)

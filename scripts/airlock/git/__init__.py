@@ -20,7 +20,7 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -44,7 +44,21 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
 
 
-class Git(msgspec.Struct, frozen=True):
+class Layout(NamedTuple):
+    """How and where a repository keeps things.
+
+    Args:
+        kind: Hash that names objects: ``sha1`` or ``sha256``.
+        objects: Folder of the objects.
+        shallow: File that lists the boundary of a shallow clone; it need not exist.
+    """
+
+    kind: str
+    objects: Path
+    shallow: Path
+
+
+class Git(msgspec.Struct, frozen=True, dict=True):
     """Runs git in one repository.
 
     Args:
@@ -104,11 +118,11 @@ class Git(msgspec.Struct, frozen=True):
         Raises:
             GitError: The exit code is not 0, or time is up.
         """
-        with pipes.given(stdin) as source:
+        with pipes.given(stdin) if stdin else contextlib.nullcontext() as source:
             try:
                 done = subprocess.run(
                     self._argv(args),
-                    stdin=source,
+                    stdin=source or subprocess.DEVNULL,
                     capture_output=True,
                     cwd=self.root,
                     env=self._env(env),
@@ -176,11 +190,18 @@ class Git(msgspec.Struct, frozen=True):
 
     def commit(self, revision: str) -> str | None:
         """Return the commit id that `revision` names, or None if there is none here."""
-        with contextlib.suppress(GitError):
-            return self.lines(
-                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-            )[0]
-        return None
+        return self.commits(revision)[0]
+
+    def commits(self, *revisions: str) -> list[str | None]:
+        """Return the commit id that each revision names, or None if there is none here."""
+        names = [revision if "\n" not in revision else "" for revision in revisions]
+        asked = "".join(f"{name}^{{commit}}\n" for name in names)
+        lines = self.lines(
+            "cat-file", "--batch-check", stdin=asked.encode("utf-8", "surrogateescape")
+        )
+        # "ID commit SIZE", or the name again and why not.
+        found = [re.fullmatch(r"([0-9a-f]{40,64}) commit \d+", line) for line in lines]
+        return [match and match[1] for match in found]
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Return the best commit that both have in their history, or None if there is none."""
@@ -209,9 +230,12 @@ class Git(msgspec.Struct, frozen=True):
         except GitError:
             raise AirlockError("not a file that can be read", where=path) from None
 
-    def place(self, name: str) -> Path:
-        """Return where the repository keeps `name`, for example ``objects`` or ``shallow``."""
-        return self.root / self.lines("rev-parse", "--git-path", name)[0]
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """How and where the repository keeps things."""
+        asked = ("--show-object-format", "--git-path", "objects", "--git-path", "shallow")
+        kind, objects, shallow = self.lines("rev-parse", *asked)
+        return Layout(kind, self.root / objects, self.root / shallow)
 
     def fetch(
         self,
@@ -289,7 +313,7 @@ class Git(msgspec.Struct, frozen=True):
             config: Its configuration, beyond the format.
             attributes: Its attributes, gitattributes(5).
         """
-        kind = self.lines("rev-parse", "--show-object-format")[0]
+        kind = self.layout.kind
         with tempfile.TemporaryDirectory(prefix="airlock-") as name:
             private = Path(name)
             (private / "objects" / "info").mkdir(parents=True)
@@ -302,8 +326,8 @@ class Git(msgspec.Struct, frozen=True):
             (private / "info").mkdir()
             (private / "info" / "attributes").write_text(attributes)
             alternates = private / "objects" / "info" / "alternates"
-            alternates.write_text(f"{self.place('objects').resolve()}\n")
-            shallow = self.place("shallow")
+            alternates.write_text(f"{self.layout.objects.resolve()}\n")
+            shallow = self.layout.shallow
             if shallow.exists():
                 (private / "shallow").write_bytes(shallow.read_bytes())
             yield Git(private, private, self.environ)

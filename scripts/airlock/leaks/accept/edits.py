@@ -51,9 +51,11 @@ def review(
     watched = (path, baseline.PATH, gitleaksignore.PATH, *sorted(rules))
     if base is None:
         return Review(broken=_broken(git, head, {path, allow.PATH}, known, path))
-    fork = base if base == head else git.merge_base(base, head or "HEAD") or base
-    before = files.ids(git, fork, (*watched, allow.PATH))
-    after = files.ids(git, head, (*watched, allow.PATH))
+    now, after = files.ids(git, (base, head), (*watched, allow.PATH))
+    if now == after:
+        return Review(broken=_broken(git, head, set(), known, path))
+    fork = git.merge_base(base, head or "HEAD") or base
+    (before,) = files.ids(git, (fork,), (*watched, allow.PATH))
     edited = {file for file in before if before[file] != after[file]}
     said = [
         f"This change edits {file}, which says what is found or allowed; the scan used the base's"

@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING
 from airlock.errors import AirlockError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from airlock.git import Git
 
 
-def ids(git: Git, commit: str, paths: Iterable[str]) -> dict[str, str]:
-    """Return the id of what stands at each of `paths`; empty where nothing does.
+def ids(git: Git, commits: Sequence[str], paths: Iterable[str]) -> list[dict[str, str]]:
+    """Return, for each commit, the id of what stands at each of `paths`; empty where nothing does.
 
     Args:
         git: The repository.
-        commit: Its id; empty for the index.
+        commits: Their ids; an empty one stands for the index.
         paths: Without line ends.
     """
-    asked, names = _asked(commit, paths)
-    lines = git.lines("cat-file", "--batch-check=%(objectname)", stdin=names)
+    asked = list(dict.fromkeys(paths))
+    names = b"".join(_asked(commit, asked)[1] for commit in commits)
+    lines = iter(git.lines("cat-file", "--batch-check=%(objectname)", stdin=names))
     # What is not there is answered by its name, which has a colon.
-    return {path: "" if ":" in line else line for path, line in zip(asked, lines, strict=True)}
+    return [{path: "" if ":" in (line := next(lines)) else line for path in asked} for _ in commits]
 
 
 def contents(git: Git, commit: str, paths: Iterable[str]) -> dict[str, bytes | AirlockError]:

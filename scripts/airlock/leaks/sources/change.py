@@ -6,7 +6,7 @@ history that will be merged.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airlock.errors import AirlockError
 from airlock.leaks.sources import log, merges, metadata, workers
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FEW = 50
 _SLICE = 250
+_ONE_PARENT = 2
+"""Ids in a line about a commit with one."""
 
 
 def never(path: str) -> bool:
@@ -32,13 +34,27 @@ def never(path: str) -> bool:
     return False
 
 
-def list_commits(git: Git, change: Range) -> list[str]:
-    """Return the ids of the range, children before parents.
+class Listed(NamedTuple):
+    """The commits of a range.
+
+    Args:
+        commits: Object ids, children before parents.
+        merges: Those with several parents.
+    """
+
+    commits: list[str]
+    merges: list[str]
+
+
+def list_commits(git: Git, change: Range) -> Listed:
+    """Return the commits of a range.
 
     Raises:
         AirlockError: There are fewer than the event says: a scan of nothing must not pass.
     """
-    listed = git.lines("rev-list", "--topo-order", "--stdin", stdin=change.revisions())
+    lines = git.lines("rev-list", "--topo-order", "--parents", "--stdin", stdin=change.revisions())
+    found = [line.split(" ") for line in lines]
+    listed = [commit for commit, *_ in found]
     if len(listed) > _FEW and change.exclude:
         # Where clocks were wrong, rev-list stops too early and lists commits that the base has, too
         # (its limiting goes by date). Walking all of the base costs less than scanning those.
@@ -50,12 +66,13 @@ def list_commits(git: Git, change: Range) -> list[str]:
             f"found no commits in {change.label}, though it has some",
             fix="Rerun on a fresh checkout with `fetch-depth: 0`",
         )
-    return listed
+    kept = set(listed)
+    return Listed(listed, [row[0] for row in found if len(row) > _ONE_PARENT and row[0] in kept])
 
 
 def read(
     git: Git,
-    commits: list[str],
+    listed: Listed,
     tally: Tally,
     sieve: Sieve,
     left_out: Callable[[str], bool] = never,
@@ -66,7 +83,7 @@ def read(
 
     Args:
         git: The repository, with everything that the commits need.
-        commits: Object ids, none the boundary of a shallow clone.
+        listed: The commits, none the boundary of a shallow clone.
         tally: Counted up.
         sieve: `Engine.sieve`.
         left_out: Whether a path is not to be scanned; a file moved from there is read whole.
@@ -75,7 +92,8 @@ def read(
     Raises:
         AirlockError: Objects are missing, or not every commit was shown.
     """
-    asked = "".join(f"{commit}\n" for commit in commits).encode()
+    commits = listed.commits
+    merged = "".join(f"{commit}\n" for commit in listed.merges).encode()
     names = "".join(f"{name}\n" for name in (*reversed(commits), *tags)).encode()
     with git.isolated() as reader, log.explained(git):
         slices = [
@@ -86,9 +104,9 @@ def read(
         jobs = [_patches(reader, *each, tally) for each in zip(slices, readers, strict=True)]
         if names:
             jobs.append(lambda: workers.batched(metadata.pieces(reader, names, sieve, tally)))
-        if asked:
+        if merged:
             jobs.append(
-                lambda: workers.batched(merges.pieces(reader, asked, sieve, tally, renames=True))
+                lambda: workers.batched(merges.pieces(reader, merged, sieve, tally, renames=True))
             )
         for found in workers.run(iter(jobs)):
             yield from found

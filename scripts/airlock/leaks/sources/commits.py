@@ -91,16 +91,16 @@ def from_revisions(git: Git, base: str, head: str, origin: Origin) -> Range:
         AirlockError: A revision is not here, or history is missing.
     """
     base = base or _default_branch(git)
-    commits = []
-    for option, revision in (("--base", base), ("--head", head or "HEAD")):
-        commit = git.commit(revision)
+    revisions = (base, head or "HEAD")
+    commits = git.commits(*revisions)
+    for option, revision, commit in zip(("--base", "--head"), revisions, commits, strict=True):
         if commit is None:
             raise AirlockError(
                 f"no commit {revision!r} here", where=option, fix="Fetch it, or name another one"
             )
-        commits.append(commit)
-    complete(git, commits[1], (commits[0],), origin)
-    return Range(commits[1], (commits[0],), commits[0], f"{base}..{head or 'HEAD'}")
+    start, end = (commit or "" for commit in commits)
+    complete(git, end, (start,), origin)
+    return Range(end, (start,), start, f"{base}..{head or 'HEAD'}")
 
 
 def _pushed(git: Git, event: Push, after: str, origin: Origin) -> Range:

@@ -80,7 +80,7 @@ def explained(git: Git) -> Iterator[None]:
     try:
         yield
     except GitError as error:
-        promised = any((git.place("objects") / "pack").glob("*.promisor"))
+        promised = any((git.layout.objects / "pack").glob("*.promisor"))
         if not promised and error.reason != "objects missing":
             raise
         count = _missing(git)

@@ -127,7 +127,7 @@ def plan(
     Raises:
         AirlockError: The clone is shallow, so that most of its history is not here.
     """
-    if git.place("shallow").exists():
+    if git.layout.shallow.exists():
         raise AirlockError(
             "the clone is shallow: most of its history is not here",
             fix="Clone without --depth; on actions/checkout set `fetch-depth: 0`",

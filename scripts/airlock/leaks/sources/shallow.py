@@ -122,7 +122,7 @@ def _missing(git: Git, commits: Iterable[str]) -> bool:
 
 
 def _boundary(git: Git) -> set[str]:
-    file = git.place("shallow")
+    file = git.layout.shallow
     return set(file.read_text(encoding="ascii").split()) if file.exists() else set()
 
 

@@ -10,7 +10,7 @@ import pytest
 from airlock.errors import AirlockError
 from airlock.git import Git
 from airlock.leaks.sources import staged
-from airlock.leaks.sources.change import list_commits, never, read
+from airlock.leaks.sources.change import Listed, list_commits, never, read
 from airlock.leaks.sources.commits import Range
 from airlock.leaks.sources.tally import Tally
 from unit.leaks.sources.finder import secrets, sieve
@@ -215,7 +215,7 @@ def test_tag_objects_without_a_new_commit(repo: Repository) -> None:
     repo.git("tag", "-a", "-m", f"see {secret}", "v1")
     git = Git.open(repo.root, os.environ)
     tags = (repo.git("rev-parse", "v1"),)
-    assert secrets(read(git, [], Tally(), sieve, tags=tags)) == {secret: {("tag", 1)}}
+    assert secrets(read(git, Listed([], []), Tally(), sieve, tags=tags)) == {secret: {("tag", 1)}}
 
 
 def test_a_clean_merge_of_the_base_adds_nothing(repo: Repository) -> None:

@@ -45,7 +45,7 @@ def resolve(clone: Repository, event: Event) -> tuple[Range, list[str]]:
     git = Git.open(clone.root, os.environ)
     change = from_event(git, event, ORIGIN)
     assert change is not None
-    return change, list_commits(git, change)
+    return change, list_commits(git, change).commits
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_laptop_compares_with_the_remotes_default_branch(
     clone.commit(w__txt="w\n")
     git = Git.open(clone.root, os.environ)
     change = from_revisions(git, "", "", ORIGIN)
-    assert list_commits(git, change) == [clone.head()]
+    assert list_commits(git, change).commits == [clone.head()]
 
 
 @pytest.mark.parametrize("revision", ["nonsense", "--output=/tmp/x", "-h"])
