@@ -7,6 +7,8 @@ more: what is made of a tree only has to match all that the pattern matches.
 
 from __future__ import annotations
 
+import functools
+import re
 import string
 from typing import TYPE_CHECKING, NoReturn
 
@@ -48,6 +50,7 @@ _UNICODE = {
     "N": _DIGIT,
     "Nd": _DIGIT,
 }
+_COUNTS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _ESCAPES = {"a": 7, "f": 12, "t": 9, "n": 10, "r": 13, "v": 11}
 _POSITIONS: dict[str, Position] = {
     "A": "text begin",
@@ -55,6 +58,9 @@ _POSITIONS: dict[str, Position] = {
     "b": "word",
     "B": "inside",
 }
+# A plain set, and plain characters before one that is neither a set's nor a count's.
+_PLAIN_SET = re.compile(r"\[\^?+(?:[^\\\[\]]|\\[^pPx0-7Q])+\]")
+_PLAIN_RUN = re.compile(r"[^\\\[\](){}|.^$*+?]+(?![*+?{])")
 _DEEPEST = 200
 _OCTAL = 3
 
@@ -91,6 +97,11 @@ class _Reader:
         if self._at < len(self._text):
             self._fail()
         return node
+
+    def read_set(self, *, fold: bool) -> Bytes:
+        """Read a text that is nothing but a set."""
+        self._take("[")
+        return Bytes(self._set(_Flags(fold=fold)))
 
     def _fail(self) -> NoReturn:
         raise UnreadableError(f"character {self._at + 1}")
@@ -130,8 +141,11 @@ class _Reader:
                 self._at += 1
                 branches.append(_cat(parts))
                 parts = []
-            elif (changed := self._change(flags)) is not None:
+            elif character == "(" and (changed := self._change(flags)) is not None:
                 flags = changed
+            elif run := _PLAIN_RUN.match(self._text, self._at):
+                self._at = run.end()
+                parts += [_literal(ord(each), flags.fold) for each in run[0]]
             else:
                 parts += self._piece(flags)
         self._depth -= 1
@@ -160,10 +174,9 @@ class _Reader:
 
     def _count(self) -> tuple[int, int | None] | None:
         character = self._peek()
-        simple: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
-        if character in simple:
+        if character in _COUNTS:
             self._at += 1
-            result = simple[character]
+            result = _COUNTS[character]
         elif character == "{" and (bounds := self._bounds()) is not None:
             result = bounds
         else:
@@ -191,7 +204,7 @@ class _Reader:
             case "(":
                 node = self._group(flags)
             case "[":
-                node = Bytes(self._set(flags))
+                node = self._some(flags)
             case ".":
                 node = Bytes(ALL if flags.dotall else ALL ^ NEWLINE)
             case "^":
@@ -201,7 +214,7 @@ class _Reader:
             case "*" | "+" | "?":
                 self._fail()
             case _:
-                node = _literal(ord(character), flags)
+                node = _literal(ord(character), flags.fold)
         return [node]
 
     def _group(self, flags: _Flags) -> Node:
@@ -224,14 +237,14 @@ class _Reader:
             stop = self._text.find("\\E", self._at)
             quoted = self._text[self._at : stop if stop >= 0 else len(self._text)]
             self._at = len(self._text) if stop < 0 else stop + 2
-            return [_literal(ord(each), flags) for each in quoted]
+            return [_literal(ord(each), flags.fold) for each in quoted]
         if character == "C":
             return [Bytes(ALL)]
         self._at -= 1
         inside = self._escaped_class(flags)
         if inside is not None:
             return [Bytes(inside[0])]
-        return [_literal(self._escaped_byte(), flags)]
+        return [_literal(self._escaped_byte(), flags.fold)]
 
     def _escaped_class(self, flags: _Flags) -> tuple[int, int] | None:
         """Read what stands behind a backslash, if it is a class: d as in digit, pL.
@@ -262,10 +275,9 @@ class _Reader:
             return _ESCAPES[character]
         if character == "x":
             digits = self._until("}") if self._skip("{") else self._take() + self._take()
-            try:
-                return min(int(digits, 16), 256)
-            except ValueError:
+            if not digits or set(digits) - set(string.hexdigits):
                 self._fail()
+            return min(int(digits, 16), 256)
         if character in string.octdigits:
             while len(character) < _OCTAL and self._peek() in frozenset(string.octdigits):
                 character += self._take()
@@ -275,6 +287,13 @@ class _Reader:
         if character in frozenset(string.ascii_letters + string.digits):
             self._fail()
         return ord(character)
+
+    def _some(self, flags: _Flags) -> Bytes:
+        """Read a set; rules have the same few again and again."""
+        if plain := _PLAIN_SET.match(self._text, self._at - 1):
+            self._at = plain.end()
+            return _plain_set(plain[0], flags.fold)
+        return Bytes(self._set(flags))
 
     def _set(self, flags: _Flags) -> int:
         negated = self._skip("^")
@@ -327,9 +346,15 @@ def _apply(flags: _Flags, letters: str) -> _Flags:
     )
 
 
-def _literal(byte: int, flags: _Flags) -> Bytes:
+@functools.cache
+def _literal(byte: int, fold: bool) -> Bytes:  # noqa: FBT001 - cached by place
     mask = (1 << byte) & ALL
-    return Bytes(folded(mask) if flags.fold else mask)
+    return Bytes(folded(mask) if fold else mask)
+
+
+@functools.cache
+def _plain_set(text: str, fold: bool) -> Bytes:  # noqa: FBT001 - see above
+    return _Reader(text).read_set(fold=fold)
 
 
 def _cat(parts: list[Node]) -> Node:

@@ -76,6 +76,7 @@ def test_sets(pattern: str, characters: str) -> None:
         "[b-a]",
         r"\q",
         r"\xZZ",
+        r"\x-1",
     ],
 )
 def test_what_re2_refuses_is_not_read(pattern: str) -> None:
