@@ -78,6 +78,12 @@ def test_the_page_loads_nothing() -> None:
     assert loads(html(RECORDED)) == []
 
 
+def test_lines_of_an_annotation_are_lines() -> None:
+    found = Finding("error", "a.py", 1, "Token", "Token in a.py.\nRevoke it.\nFingerprint abc.")
+    page = html(replace(RECORDED, scenes=(replace(RECORDED.scenes[0], findings=(found,)),)))
+    assert "<p>Token in a.py.</p><p>Revoke it.</p><p>Fingerprint abc.</p>" in page
+
+
 def test_hostile_text_stays_text() -> None:
     page = html(hostile_run(HOSTILE))
     assert loads(page) == []
