@@ -38,10 +38,9 @@ _AHEAD = 8
 _LAST = sys.maxsize
 """The place of generic rules among all."""
 
-_MARK = re.compile(
-    "example|placeholder|change[_-]?me|redacted|dummy|your[_-]|insert[_-]|xxxxx|0123456789"
-    "|1234567890|abcdefghij",
-    re.IGNORECASE,
+_MARK = (
+    rb"(?i)example|placeholder|change[_-]?me|redacted|dummy|your[_-]|insert[_-]|xxxxx|0123456789"
+    rb"|1234567890|abcdefghij"
 )
 
 
@@ -155,18 +154,21 @@ class Confirmer:
             return 0
         if self._allowed and _covered(self._allowed, text, span, match.span(), place):
             return 0
-        return 0 if self._is_placeholder(secret) else rule.confidence * worth
+        return 0 if self._is_placeholder(text, match, span) else rule.confidence * worth
 
-    def _is_placeholder(self, secret: bytes) -> bool:
+    def _is_placeholder(self, text: bytes, match: Match, span: tuple[int, int]) -> bool:
         # A block over several lines may carry comments, in which "example" means nothing.
         if self.rule.reach > LINE:
             return False
-        value = readable(secret)
-        if not generic.placeholder(value):
+        (begin, stop), (start, end) = match.span(), span
+        secret = text[start:end]
+        if not generic.placeholder(readable(secret)):
             return False
-        # "example" beside a whole token does not make it one.
-        rest = _MARK.sub("zz", value)
-        return generic.placeholder(rest) or not self._regex.search(rest.encode())
+        # "example" beside a whole token does not make it one: what is left is looked at where it
+        # stands, for a rule may want a name before it, or the end of a word behind it.
+        rest = re.sub(_MARK, b"zz", secret)
+        around = text[max(0, begin - 1) : start] + rest + text[end : stop + 1]
+        return generic.placeholder(readable(rest)) or not self._regex.search(around)
 
     @functools.cached_property
     def _regex(self) -> Regex:

@@ -25,6 +25,7 @@ from unit.leaks.engine.engines import (
     EXACT,
     FAR,
     FIRST,
+    KEYED,
     NAMED,
     OPEN,
     OPTIONAL,
@@ -181,6 +182,12 @@ def test_a_placeholder_is_no_secret_unless_a_whole_token_stands_beside_the_word(
     token = "tok_" + rand("beside", 24)
     found = engine(OPEN).scan(piece(f"tok_exampleKey12 {token}example"))
     assert values(found, OPEN) == [f"{token}example"]
+
+
+def test_a_word_beside_a_value_that_only_its_name_tells_makes_it_no_placeholder() -> None:
+    text = "key = k9x8w7v6u5t4example\nkey = k9x8w7example"
+    found = engine(KEYED).scan(piece(text))
+    assert values(found, KEYED) == ["k9x8w7v6u5t4example"]
 
 
 def test_a_path_pattern_limits_a_rule() -> None:
