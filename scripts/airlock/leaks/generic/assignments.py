@@ -267,7 +267,7 @@ def _spaced(window: str, name: str, start: int, end: int) -> Form | None:
 
 def _quoted(window: str, name: str, at: int, link: str) -> Form | None:
     quote = window[at]
-    if window.startswith(quote * 3, at) and quote != "\\":
+    if window.startswith(quote * 3, at) and quote * 3 in _QUOTED:
         quote *= 3
     match = _QUOTED[quote].match(window, at) or _OPEN.match(window, at)
     if match is None:

@@ -97,6 +97,7 @@ LEFT = [
     ("a.json", '"@acme/auth-token": "npm:^4.0.0"'),
     ("messages_nl.properties", "password=Wachtwoord"),
     ("a.md", "https://user:password@acme.io/"),
+    ("a.md", "password: ```\nget it from the vault\n```"),
     ("a.sql", "CREATE TABLE u (password VARCHAR(255) NOT NULL);"),
 ]
 
