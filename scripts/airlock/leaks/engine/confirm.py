@@ -13,6 +13,7 @@ import re2
 
 from airlock.errors import AirlockError
 from airlock.leaks import generic
+from airlock.leaks.engine import amid
 from airlock.leaks.engine.allow import Allowed, Subject
 from airlock.leaks.engine.regex import Regex, compiled, first_group
 
@@ -34,6 +35,9 @@ _FARTHEST = 64 * 1024
 
 _AHEAD = 8
 """How often a rule's reach is looked at together, where hits stand close and come to nothing."""
+
+_BEGINNING = 4
+"""Bytes by which two tokens of a kind are known to be of a kind."""
 
 _LAST = sys.maxsize
 """The place of generic rules among all."""
@@ -153,6 +157,8 @@ class Confirmer:
         if not worth:
             return 0
         if self._allowed and _covered(self._allowed, text, span, match.span(), place):
+            return 0
+        if rule.prefixes and amid.base64(text, *span, secret[:_BEGINNING]):
             return 0
         return 0 if self._is_placeholder(text, match, span) else rule.confidence * worth
 

@@ -36,6 +36,7 @@ _INSIDE = frozenset(string.ascii_letters + string.digits + "_.-").union(
     map(chr, range(0x80, 0x100))
 )
 _REST = re.compile(r"[\w.\-\x80-\xff]{0,48}+")
+_DIGIT = re.compile(r"[0-9]")
 _PAIR = re.compile(r"(?i)(?:\bid|\buser|username|login|account|[\x80-\xff])[ ]?[/&:][ ]?$")
 """Before the second of two names that share one value."""
 _BOTH = re.compile(r"[^/:]+[/:]([^/:]+)")
@@ -127,6 +128,10 @@ _NUMBERS = re.compile(
     r"((?:(?:0x[0-9A-Fa-f]{1,2}|\d{1,3})\s{0,16}+,\s{0,16}+){7,255}+)"
 )
 _PARAMETER = re.compile(r"&\w{1,32}=")
+_CHOICE = re.compile(r"\?[ \t]{0,4}[\"']$")
+"""Before a name that is a value itself: ``ok ? "Pass" : "Fail!"``."""
+_PHRASE = re.compile(r"[\"'>]\s{0,2}(?:[A-Za-z\x80-\xff'-]{1,24}[ ]){1,8}$")
+"""Before the last word of a key that is a text of a user interface: ``"Repeat password": …``."""
 _ESCAPE = re.compile(r"\\[nrt]")
 _TOLD = re.compile(
     r"^[^\"]*+(?:\"[^\"]*+\"[^\"]*+)*+\"[^\"]*+$|^[^']*+(?:'[^']*+'[^']*+)*+'[^']*+$|[?&]$"
@@ -166,11 +171,13 @@ def find(window: str, lower: str, first: int, last: int, *, file: Kind) -> Itera
         name = window[start:end].strip("-.")
         if word := _QUALIFIER.search(window, max(0, start - 16), start):
             name = f"{word[1]} {name}"
-        if names.read(name).hopeless:
+        if names.read(name).hopeless or _CHOICE.search(window, max(0, start - 12), start):
             continue
         if window.rfind("ENC[", 0, start) > window.rfind("]", 0, start):
             continue  # Inside of what SOPS encrypted.
         form = _value(window, name, start, end, code=file == "code")
+        if form and _PHRASE.search(window, max(0, start - 80), start):
+            form = form if _DIGIT.search(form.value) else None
         if form and _PAIR.search(window, max(0, start - 16), start):
             form = _second(form) if file == "docs" else None
         if form:

@@ -86,7 +86,7 @@ _PATTERNS = (
     _pattern(
         "sql",
         r"\bidentified[ \t]+by[ \t]",
-        r"(?i)\b(?:create|alter|grant|user)\b[^\n;]{1,160}?\bidentified[ \t]{1,8}+by[ \t]{1,8}+",
+        r"(?i)\b(?:create|alter|grant|user)\b[^\n;(]{1,160}?\bidentified[ \t]{1,8}+by[ \t]{1,8}+",
         r"([^\s\"'`;\\<$]{3,128}+)",
     ),
     _pattern(

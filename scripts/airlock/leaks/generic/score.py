@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from airlock.leaks.generic.form import Form
 
 _MOSTLY = 0.8
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NO_LETTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xbf\xd7\xf7]")
 _PLAIN = re.compile(r"[A-Za-z_.-]+")
 _PASSWORDS = frozenset(("url", "sql", "shell", "login", "pgpass", "compare"))
-_BY_CLASS = ("size:", "classes:")
+_BY_CLASS = ("size:", "classes:", "shape:digits")
 """Features that mean something else for a password than for a token."""
 
 
@@ -56,7 +58,20 @@ def hopeless(form: Form) -> bool:
         or placeholder(value)
         or counted(value)
         or shapes.never(value)
+        or _unreadable(value)
+        or (form.quote == "`" and " " in value)  # A command, or prose.
     )
+
+
+def _unreadable(value: str) -> bool:
+    """Whether a value, read as Latin-1, is bytes that nobody types: what decoding chance makes."""
+    if value.isascii():
+        return _CONTROL.search(value) is not None
+    try:
+        value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return _NO_LETTER.search(value) is not None
+    return False
 
 
 @functools.cache
@@ -78,6 +93,8 @@ def describe(form: Form, file: files.Kind, *, translated: bool = False) -> dict[
     found[f"file:{file}"] = 1.0
     if translated:
         found["file:translated"] = 1.0
+        if not any(map(str.isdigit, form.value)):
+            found["translated:words"] = 1.0
     group = form.kind
     if form.kind == "assign":
         group = "password" if names.read(form.name).kind == vocabulary.PASSWORD else "random"

@@ -33,23 +33,26 @@ _NEVER = (
         r"|empty|unset|unknown|never|always|yes|no|on|off)(?:[?!;,\[<(].*)?"
     ),
     (
-        r"(?i:(?:hs|rs|es|ps)\d{3}|sha-?\d+|md5|aes-?\d*(?:[-/]\w+)*"
+        r"(?i:(?:hs|rs|es|ps)\d{3}|sha-?\d+(?::\d+)?|md5|aes-?\d*(?:[-/]\w+)*"
         r"|(?:pbkdf2|rsa|ecdsa|hmac|bcrypt|scrypt|argon2|plain|basic|bearer|digest|oauth2?|jwt|ssh-rsa"
         r"|ssh-ed25519)[\w/-]*)"
     ),
     # Code: calls, indexes, concatenations, regular expressions, markup.
     r"[A-Za-z_$][\w.:$>-]*\([^()]*(?:\([^()]*\)[^()]*)*\)[;,.]?(?:\.\w+(?:\([^()]*\))?)*",
     r"(?:Get|Read|New|Set|ConvertTo|ConvertFrom|Import|Select)-[A-Z]\w+",
-    r"[\w.$]+\[[^\]]*\].*|\.[A-Za-z]\w*(?:\.\w+)+|\)\..*|![A-Za-z]+",
+    r"[\w.$]+\[[^\]]*\].*|\.[A-Za-z]\w*(?:\.\w+)+|\)[.\[].*|![A-Za-z]+",
+    # A document of JSON.
+    r"\s*[\[{]+\s*\\{0,3}[\"'][\w $@.-]*\\{0,3}[\"']\s*[:,\]].*",
     r"\\?[A-Za-z]+(?:\\+[A-Za-z]+)+(?:::class)?",
     r" ?[.+] ?[$(].*| ?\+ .*|\.[a-z]+\(.*|\+.*\+",
     r"(?:.*[^\\])?\$(?:\{[\w.]+[:}/]|\([A-Za-z_<]).*",
     r"['\"] ?[.+&].*|.*[.+&] ?['\"]",
-    r".*(?:\(\?[:=!<]|\[[^\]]+\][+*{]|\\[dwsbWDSB](?:[^a-z0-9].*)?).*|\^.*",
+    r".*(?:\(\?[:=!<]|\[[^\]]+\][+*{]|\\[dwsbWDSBK](?:[^a-z0-9].*)?).*|\^.*",
     r".*(?:</|/>|<\w+>|&\w+;).*",
     # Public keys (RFC 4253, 6.6; RFC 5280, 4.1), sealed secrets of Kubernetes.
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-)\s.*|AAAA[BCE]3NzaC1.*|-----BEGIN (?:PUBLIC|CERT).*",
     r"MI[IGHB][A-Za-z0-9+/]{2}(?:BI|CI|EX|TA|Fk|Fw|IB|Ew|gf).*",
+    r"MI[IGHB][A-Za-z0-9+/]{1,3}(?:ANBgkqhkiG|MA0GCSqGSI).*|M(?:Fkw|HYw|Cow)(?:EwYHKoZI|EAYHKoZI|BQYDK2V).*",
     r"A[gQ][A-Za-z0-9+/]{120,}={0,3}",
     # One part of a JSON Web Token (RFC 7515, section 3.1), an object of Java.
     r"\.?ey[A-Za-z0-9_-]+\.|\.ey[A-Za-z0-9_-]+|rO0AB[A-Za-z0-9+/=]*",
@@ -84,7 +87,7 @@ _SHAPES = tuple(
         ("camel", r"_*+[a-z]++(?:[A-Z][a-z]++)++\d?|(?:[A-Z][a-z]++){2,}+\d?"),
         (
             "variable",
-            r"\$[A-Za-z_]\w*+(?:->\w++)*+|%\w++%|@[A-Za-z_]\w*+|[&*?:][a-z_]\w*+|\$\d",
+            r"\$[A-Za-z_]\w*+(?:(?:->|:)\w++)*+|%\w++%|@[A-Za-z_]\w*+|[&*?:][a-z_]\w*+|\$\d",
         ),
         ("format", r".*?(?:%[sdifrxq@]|%\d?\$?[sd]|\{\d*\}|\{[a-z_.]+\}|\{\{[\w ]+\}\}).*"),
         ("selector", r"[#.][a-z][\w-]*+(?:[ .>#][\w.# >-]+)?"),
@@ -93,7 +96,7 @@ _SHAPES = tuple(
         (
             "hash",
             (r"(?:\$(?:apr1|1|2[aby]|5|6|y|argon2id?)\$|\{(?:SSHA|SHA|MD5|bcrypt|noop|CRYPT)\}).+"
-            r"|sha(?:1|256|512)[-:].*|md5:.*"),
+            r"|sha(?:1|256|512)[-:].{16,}+|md5:.{16,}+"),
         ),
         ("base64", r"[A-Za-z0-9+/]{16,}+={0,2}|[A-Za-z0-9_-]{16,}+={0,2}"),
     )

@@ -65,8 +65,15 @@ _LAST = (
 _PREFIX = r"(?:(?:@|[bBfFrRuUL]{1,2})\\{0,3}[\"'`]{1,3})?"
 _BETWEEN = rf"[\w.\-]{{0,40}}(?:{_GLUE}{_WORD})*{_LAST}{_PREFIX}"
 
-WORDS = r"^(?:[A-Z]?[a-z]{2,}|[A-Z]{2,}|[_./-])+$"
-"""A value that is a name: words with capitals, dashes or dots, and no digit."""
+WORDS = (
+    r"^(?:[A-Z]?[a-z]{2,}|[A-Z]{2,}|[_./-])+(?:-[0-9]{1,2})?$"
+    r"|^[a-z]{0,12}(?:[A-Z]{1,2}[a-z]{3,}[0-9]?){4,}$"
+    r"|^[A-Za-z]{0,2}[A-Z]*[0-9]?(?:_[A-Z]+[0-9]?)+$"
+)
+"""A value that is a name: words with capitals, dashes or dots, and hardly a digit."""
+
+PROJECT = r"\.[a-z]{2,8}proj[\"'],\s?[\"']\{"
+"""A project of a Visual Studio solution with its id, which may be named after a provider."""
 
 REFERENCE = r"(?:\$\{\{?|\{\{|\$\()\s{0,4}[\w.\-]+[\s})]$"
 """A match that ends in a reference to what is kept elsewhere: ${X}, ${{ secrets.X }}, $(X)."""

@@ -81,7 +81,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         allowances = tuple(_allowance(each) for each in self.allowlists)
         if self.near:
             allowances += (
-                Allowance(patterns=(expand.NO_VALUE, expand.REFERENCE), target="match"),
+                Allowance(
+                    patterns=(expand.NO_VALUE, expand.REFERENCE, expand.PROJECT), target="match"
+                ),
                 Allowance(patterns=(expand.WORDS,)),
             )
         return Rule(

@@ -30,6 +30,7 @@ def maker(seed: int = 3) -> dict[str, str]:
         + pick("2357", 2)
         + "!",
         "token": pick(_LETTERS, 31) + "7",
+        "digits": pick("2468", 4) + pick("1357", 4),
         "hex": pick("0123456789abcdef", 64),
         "base64": base64.b64encode(chance.randbytes(32)).decode(),
         "basic": base64.b64encode(f"svc:{pick(_LETTERS, 10)}".encode()).decode(),

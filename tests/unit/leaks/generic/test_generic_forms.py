@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airlock.leaks import generic
 from unit.leaks.generic.generic_support import ends, filled, found
 
 FOUND = [
@@ -18,6 +19,7 @@ FOUND = [
     ("a.py", 'password = (\n    "@human@"\n)', "generic-password"),
     ("a.py", 'encryption_key = bytes.fromhex("@hex@")', "generic-key"),
     ("a.py", 'salt = "@hex@"', "salt"),
+    ("a.py", "'password': '@digits@'", "generic-password"),
     ("a.js", "  apiKey: '@token@',", "generic-key"),
     ("a.js", "const s = process.env.JWT_SECRET || '@token@';", "generic-secret"),
     ("a.js", "connect('mongodb://admin:@mixed@@db.acme.io:27017/app')", "url-credentials"),
@@ -96,6 +98,18 @@ LEFT = [
     ("a.yaml", "data: ENC[AES256_GCM,data:@base64@,iv:@base64@,tag:@base64@,type:str]"),
     ("a.json", '"@acme/auth-token": "npm:^4.0.0"'),
     ("messages_nl.properties", "password=Wachtwoord"),
+    ("locales/cy/portal.json", '"Password": "Cyfrinair"'),
+    ("a.json", '"Repeat password": "Ailadrodd cyfrinair"'),
+    ("a.go", 'Session: []byte(`{"id_token":{"requested_at":"2018-12-10T13:49:51.141Z"}}`),'),
+    ("a.yaml", "key: cache-zhdsn586je-api${{ env.LEVEL }}"),
+    ("a.sh", 'export DB_PASSWORD="${BASH_REMATCH[3]}"'),
+    ("a.sh", "export PW=`pwgen -Bs 10 1`"),
+    ("a.ps1", "login -Password $Env:Token"),
+    ("a.js", "reset = link.split('token=')[1].split('&')[0];"),
+    ("a.c", 'printf("%s", ok ? "Pass" : "Fail!");'),
+    ("a.java", " * mapped to this user account (as identified by user.id)."),
+    ("a.sh", "local password=$(grep -oP '^password=\\K.+' $1);"),
+    ("a.java", 'VERIFY_KEY = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A@base64@";'),
     ("a.md", "https://user:password@acme.io/"),
     ("a.md", "password: ```\nget it from the vault\n```"),
     ("a.sql", "CREATE TABLE u (password VARCHAR(255) NOT NULL);"),
@@ -151,3 +165,10 @@ def test_offsets_are_bytes_of_the_text() -> None:
     text, (value,) = filled('título = "ñandú"; contraseña = "@mixed@"')
 
     assert found(text, "a.txt") == [("generic-password", value)]
+
+
+@pytest.mark.parametrize("value", [b"\xd2L2P^s-\xbb/7a", b"k3\x01\x7fw9Qz"])
+def test_bytes_that_nobody_types_are_left(value: bytes) -> None:
+    text = b"salt: " + value + b"\n"
+
+    assert list(generic.candidates(text, range(1, len(text)), "a.bin")) == []

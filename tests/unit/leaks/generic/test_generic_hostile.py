@@ -12,9 +12,9 @@ from airlock.leaks import generic
 from unit.leaks.generic.generic_support import ends
 
 PIECES = st.sampled_from(
-    [b"password", b"=", b'"', b"'", b"`", b"```", b"\\", b"\n", b" ", b"://", b":", b"@", b"Basic ", b"(", b",",
-     b"curl -u ", b"identified by ", b"a1B2c3D4e5F6", b"\xc3\xb1", b"\xff", b"|", b"$2a$10$",
-     b"<key>", b"</key>", b"0x12,", b"token is ", b"${", b"}}", b"+", b"mysql -p"]
+    [b"password", b"=", b'"', b"'", b"`", b"\\", b"\n", b" ", b"://", b":", b"@", b"Basic ", b"(",
+     b",", b"curl -u ", b"identified by ", b"a1B2c3D4e5F6", b"\xc3\xb1", b"\xff", b"|", b"$2a$10$",
+     b"```", b"<key>", b"</key>", b"0x12,", b"token is ", b"${", b"}}", b"+", b"mysql -p"]
 )  # fmt: skip
 
 
