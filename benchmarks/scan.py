@@ -120,9 +120,9 @@ class Bench:
             contestants["detect-secrets"] = lambda: run(stock, cwd=self.files)
         return self.take_turns(contestants)
 
-    def change(self) -> Turns:
-        """Measure one commit; "own" is our time less git's."""
-        ends = ("--base", "HEAD~1", "--head", "HEAD", "--path", str(self.files))
+    def change(self, base: str = "HEAD~1") -> Turns:
+        """Measure the commits since `base`; "own" is our time less git's."""
+        ends = ("--base", base, "--head", "HEAD", "--path", str(self.files))
         shimmed, log = self.shim()
         own = []
 

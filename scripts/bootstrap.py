@@ -25,6 +25,9 @@ REQUIREMENTS = SCRIPTS.parent / "requirements"
 MARKER = ".airlock-environment"
 """Claims a folder as ours while it is empty, and holds its key once it is complete."""
 
+COMPILED = "compiled"
+"""Folder of an environment for Python's own compiled form of what runs in it."""
+
 # Settings of pip and uv change what an installation does (--user, --target, --no-binary), and are
 # none of ours. Kept are those that say how to reach the user's mirror.
 KEPT = re.compile(
@@ -64,8 +67,10 @@ def prepare(argv: list[str]) -> list[str]:
             cache = home(dict(os.environ))
             environment = cache / f"{family}-{key(lock_file(family))[:16]}"
             provide(environment, family, cache)
-            # Unbuffered: the log of a killed job ends where the job did.
-            python = [str(environment / "bin" / "python"), "-I", "-u"]
+            # Unbuffered: the log of a killed job ends where the job did. A runner downloads actions
+            # anew for each job; what Python made of them stays here, by path, time and size.
+            compiled = f"pycache_prefix={environment / COMPILED}"
+            python = [str(environment / "bin" / "python"), "-I", "-u", "-X", compiled]
             return [*python, str(SCRIPTS / "launch.py"), *command]
     raise SetupError("Usage: bootstrap.sh FAMILY COMMAND [ARGUMENT...].")
 

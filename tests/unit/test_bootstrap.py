@@ -160,6 +160,24 @@ def test_the_command_runs_isolated_with_exactly_the_lock_where_the_caller_is(
     assert not list(workspace.iterdir())
 
 
+def test_an_action_that_is_downloaded_anew_is_not_compiled_anew(product: Product) -> None:
+    product.run()
+    compiled = product.environment() / "compiled"
+    (kept,) = [file for file in compiled.rglob("*.pyc") if file.name.startswith("__main__")]
+    assert not list(product.root.rglob("*.pyc"))
+    before = kept.stat().st_ino
+    # As it comes from an archive: other files, with the times that they had.
+    for file in (product.root / "scripts" / "airlock").iterdir():
+        fresh = file.with_suffix(".new")
+        shutil.copy2(file, fresh)
+        fresh.replace(file)
+    product.run()
+    assert kept.stat().st_ino == before
+    main = product.root / "scripts" / "airlock" / "__main__.py"
+    main.write_text("def main():\n    return 5\n", encoding="utf-8")
+    assert product.run()[0] == 5
+
+
 def test_a_second_run_needs_no_installer(product: Product) -> None:
     assert product.run()[0] == 3
     for uv in product.home.glob("uv-*"):
