@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import math
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airlock.leaks.accept.trusted import Trusted
     from airlock.leaks.detection import Detection
@@ -23,6 +24,9 @@ VALUES: Mapping[Tier, int] = {"block": 50_000, "warn": 20_000}
 
 PLACES = 32
 """Places that are kept of one value; a file that was copied everywhere has thousands."""
+
+_LINE = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+"""A line of base64, as a key's body has."""
 
 
 class Seen(msgspec.Struct):
@@ -128,6 +132,33 @@ class Collector:
         record.rules.add(found.rule.id)
         covered = self._trusted.covers(found)
         _place(record, Seen(found.place, found.line, found.via, covered, found.pragma))
+
+
+def joined(records: Iterable[Record]) -> list[Record]:
+    """Return `records` without lines of private keys that are there as a whole.
+
+    Where a key was replaced in its file, the patch shows only lines from its middle; the file,
+    which is read whole then, shows all of it. That is one finding.
+    """
+    records = list(records)
+    keys = {
+        line: record
+        for record in records
+        if record.rule.check == "pem"
+        for line in record.secret.parts(_LINE)
+    }
+    kept = []
+    for record in records:
+        key = keys.get(record.secret)
+        if key is None or key is record or (record.tier == "block") > (key.tier == "block"):
+            kept.append(record)
+            continue
+        key.rules |= record.rules
+        known = {(seen.place.commit, seen.place.path) for seen in key.places}
+        for seen in record.places:
+            if (seen.place.commit, seen.place.path) not in known:
+                _place(key, seen)
+    return kept
 
 
 def _place(record: Record, seen: Seen) -> None:

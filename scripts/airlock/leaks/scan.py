@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+<<<<<<< HEAD
 import msgspec
 
 from airlock.leaks.collect import oldest_first
+=======
+from airlock.leaks.collect import joined, oldest_first
+>>>>>>> 7bb962e (Know published samples, and tell a key that was replaced in place once)
 from airlock.leaks.finding import Finding, Spot, worst_first
 from airlock.leaks.presence import lines_at
 from airlock.leaks.secret import STRONG
@@ -103,7 +107,7 @@ def detect(
 def judge(collected: Collector, terms: Terms) -> Verdict:
     """Turn what was collected into findings, one per value."""
     due = sorted(
-        collected.records.values(),
+        joined(collected.records.values()),
         key=lambda r: (_tier(r, terms.trusted) != "block", not r.open, -r.confidence),
     )
     findings: list[Finding] = []

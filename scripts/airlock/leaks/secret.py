@@ -58,6 +58,10 @@ class Secret:
         """Return the text itself."""
         return self._text
 
+    def parts(self, pattern: re.Pattern[str]) -> list[Secret]:
+        """Return what `pattern` finds in the text, each a secret of its own."""
+        return [Secret(match[0]) for match in pattern.finditer(self._text)]
+
     def preview(self, *prefixes: str) -> str:
         """Return what may be shown: a rule's public prefix and about how long the value is.
 

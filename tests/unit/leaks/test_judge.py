@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import os
@@ -18,6 +19,7 @@ from airlock.leaks.accept.gitleaksignore import parse
 from airlock.leaks.accept.trusted import Trusted
 from airlock.leaks.engine.cache import Cache
 from airlock.leaks.prints import Prints
+from airlock.leaks.ruleset.model import Rule
 from airlock.leaks.scan import Head
 from airlock.leaks.secret import Secret
 from unit.leaks.found import GENERIC, RULE, TODAY, detection, judged
@@ -79,6 +81,28 @@ def test_the_same_place_counts_once_and_many_places_are_counted() -> None:
     assert len(found.places) == collect.PLACES
     assert found.more == 50 - collect.PLACES
     assert found.first.path == "49.py"
+
+
+def test_a_line_of_a_key_that_is_there_as_a_whole_is_no_second_finding() -> None:
+    """The patch shows the lines that were replaced, the file shows all of them."""
+    first, other = (base64.b64encode(rand(f"line {n}", 48).encode()).decode() for n in (1, 2))
+    begin, end = (f"-----{word} RSA PRIVATE KEY-----" for word in ("BEGIN", "END"))
+    moved = {"commit": "b" * 40, "date": "2026-02-01T00:00:00Z"}
+    armoured = Rule(id="private-key", title="Private key", check="pem", rotate="Replace it")
+    bare = Rule(id="private-key-without-armour", title="Private key", rotate="Replace it")
+    found = judged(
+        [
+            detection(f"{begin}\n{first}\n{other}\n{end}", "a.pem", 1, rule=armoured),
+            detection(first, "a.pem", 2, rule=bare),
+            detection(first, "b.pem", 2, place=moved, rule=bare),
+            detection(token("y"), "a.py", 4),
+        ]
+    ).findings
+
+    (key,) = [each for each in found if len(each.places) > 1]
+    assert len(found) == 2
+    assert {(spot.path, spot.line) for spot in key.places} == {("a.pem", 1), ("b.pem", 2)}
+    assert key.others == ("private-key-without-armour",)
 
 
 def test_the_worst_and_most_confident_rule_names_a_finding() -> None:

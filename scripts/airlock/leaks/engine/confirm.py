@@ -16,6 +16,7 @@ from airlock.leaks import generic
 from airlock.leaks.engine import amid
 from airlock.leaks.engine.allow import Allowed, Subject
 from airlock.leaks.engine.regex import Regex, compiled, first_group
+from airlock.leaks.ruleset import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -158,6 +159,8 @@ class Confirmer:
             return 0
         if self._allowed and _covered(self._allowed, text, span, match.span(), place):
             return 0
+        if samples.published(secret):
+            return 0
         if rule.prefixes and amid.base64(text, *span, secret[:_BEGINNING]):
             return 0
         return 0 if self._is_placeholder(text, match, span) else rule.confidence * worth
@@ -240,6 +243,8 @@ def guessed(
         if more and end == len(text):
             continue
         if everywhere and _covered(everywhere, text, (start, end), (start, end), place):
+            continue
+        if samples.published(text[start:end]):
             continue
         yield Span(rule, start, end, confidence, _LAST)
 

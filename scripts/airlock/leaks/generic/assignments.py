@@ -147,6 +147,10 @@ _SPACED = re.compile(
     r"|SetEnv[ \t]+)$|^[ \t]*$"
 )
 """Before a name whose value follows a mere space: .netrc, macros, Dockerfiles, redis.conf."""
+_CALL = re.compile(r"(?:^|[^\w\"'\])}])(\w+)$")
+_NO_CALLS = frozenset(
+    ("and", "case", "elsif", "if", "in", "not", "or", "puts", "return", "unless", "when")
+)
 _DECLARED = re.compile(
     r"(?:^|[\r\n]|[:{(,\[;])[ \t]{0,64}"
     r"(?:[#%][ \t]{0,8}(?:define|global)[ \t]{1,8}|[\w$]{1,24}[ \t]{1,8})?$"
@@ -239,6 +243,8 @@ def _argument(window: str, start: int, close: str) -> bool:
             return False
         before -= 1
     lead = window[max(0, before - 16) : before].rstrip()
+    if before < start and (call := _CALL.search(lead)):  # Ruby's calls do without parentheses.
+        return call[1] not in _NO_CALLS
     constant = before == start and window[start : start + 4].isupper()
     return lead.endswith(("(", "{", "[")) or (constant and lead.endswith(","))
 

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 _MOSTLY = 0.8
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NO_LETTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xbf\xd7\xf7]")
+_MANY = 0.8
+"""Symbols, as `values` counts them, that are more than a format has."""
 _PLAIN = re.compile(r"[A-Za-z_.-]+")
 _PASSWORDS = frozenset(("url", "sql", "shell", "login", "pgpass", "compare"))
-_BY_CLASS = ("size:", "classes:", "shape:digits")
+_BY_CLASS = ("size:", "classes:")
 """Features that mean something else for a password than for a token."""
 
 
@@ -90,6 +92,8 @@ def describe(form: Form, file: files.Kind, *, translated: bool = False) -> dict[
         translated: Whether that holds texts of a user interface.
     """
     found = values.features(form.value)
+    if found["symbols"] >= _MANY and "spaces" not in found:
+        found.pop("shape:format", None)  # What has marks of all kinds has some in an order.
     found[f"file:{file}"] = 1.0
     if translated:
         found["file:translated"] = 1.0
@@ -98,6 +102,8 @@ def describe(form: Form, file: files.Kind, *, translated: bool = False) -> dict[
     group = form.kind
     if form.kind == "assign":
         group = "password" if names.read(form.name).kind == vocabulary.PASSWORD else "random"
+        if group == "password" and "shape:digits" in found:
+            found["digits:named"] = 1.0
         found |= _named(form)
         if not form.quote:
             found |= {"bare": 1.0, f"bare:{file}": 1.0}

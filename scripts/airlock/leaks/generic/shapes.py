@@ -21,7 +21,10 @@ _NEVER = (
     # Versions, object identifiers, artifacts, numbers.
     r"[vV]?\d+(?:\.\d+){1,3}(?:[.+-]?[a-z]+[.-]?\d*)*|\d+\.\d+-\d+\.\d+|[0-2](?:\.\d+){4,}",
     r"(?:npm|workspace):.*|[\^~<>=]+\d[\w.-]*",
-    # Dates and IP addresses.
+    # What is like a bot token of Telegram, and is none: the rule by name finds those that are.
+    r"\d+:A[A-Za-z0-9_-]+",
+    # Dates and IP addresses, ports that are mapped.
+    r"\d{1,5}:\d{1,5}(?:/(?:tcp|udp))?",
     r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?|[-\w]*)|\d{8}T\d{6}Z?",
     r"(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F.]{0,15}",
     r"@?[a-z][\w.]*(?:[-/:@][a-z]\w*)*[-:@^~]{1,2}v?\d+(?:\.\d+)+[\w.-]*",

@@ -18,17 +18,18 @@ _BY_KIND = {
         "motdepasse kennwort senha contrasena contraseña contrase wachtwoord haslo hasło "
         "lösenord clave parola parole пароль Пароль 密码 密碼 口令 パスワード 비밀번호 암호"
     ),
-    SECRET: ("secret secrets credential credentials cred creds psk"),
+    SECRET: ("secret secrete secrets credential credentials cred creds psk"),
     TOKEN: ("token tokens"),
     KEY: (
-        "key keys apikey apikeys appkey authkey secretkey accesskey privatekey privkey masterkey "
-        "accountkey cryptkey encryptionkey signingkey signkey sharedkey licensekey sshkey aeskey "
-        "hmackey jwtkey userkey clientkey sessionkey storagekey passkeys apipkey sharedaccesskey"
+        "key keys pkey apikey apikeys appkey authkey secretkey accesskey privatekey "
+        "privkey masterkey accountkey cryptkey encryptionkey signingkey signkey sharedkey "
+        "licensekey sshkey aeskey hmackey jwtkey userkey clientkey sessionkey storagekey "
+        "passkeys apipkey sharedaccesskey"
     ),
     SALT: ("salt salts nonce seed pepper iv"),
     AUTH: (
-        "auth authorization bearer jwt cookie session sess sessionid sessid phpsessid jsessionid "
-        "sid csrf xsrf otp totp mnemonic signature sig api"
+        "auth authentication authorization bearer jwt cookie session sess sessionid sessid "
+        "phpsessid jsessionid sid csrf xsrf otp totp mnemonic signature sig api"
     ),
 }
 PROMISES = {

@@ -91,6 +91,8 @@ LEFT = [
     ("a.java", 'private static final String PASSWORD_KEY = "app.user.password";'),
     ("a.sh", 'curl -u "$USER:$PASS" https://acme.io'),
     ("a.sh", "docker run -p 8080:80 nginx"),
+    ("a.sh", "docker run --link db:mongo -p 1337:1337 app"),
+    ("a.ps1", "publish --password $MaestroToken"),
     ("a.yaml", "password: ${DB_PASSWORD}"),
     ("a.yaml", "secretName: tls-certificate"),
     ("a.yaml", "password: ENC[AES256_GCM,data:@base64@]"),

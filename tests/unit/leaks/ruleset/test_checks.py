@@ -33,6 +33,7 @@ RIGHT = [
     ("base64", "<bytes:64>"),
     ("base64", "<bytes:32>"),
     ("discord-id", "<discord>"),
+    ("jfrog-reference", "<reference>"),
     ("aws-key-id", "AKIA<base32:16>"),
     ("pem", "<pem:RSA PRIVATE KEY>"),
     ("pem", "<pem:PRIVATE KEY>"),
@@ -51,12 +52,15 @@ WRONG = [
     ("base64", "<same:86>B=="),
     ("discord-id", "<alnum:24>.<alnum:6>.<alnum:38>"),
     ("aws-key-id", "AKIA<base32:8>0189<base32:4>"),
+    ("jfrog-reference", "cmVmdGtu<alnum:56>"),
     ("jwt", "eyJ<alnum:33>.eyJ<alnum:30>.<alnum:43>"),
+    ("jwt-alone", "eyJhbGciOi<alnum:22>.eyJ<alnum:30>.<alnum:43>"),
     ("pem", "<rsa-of-noise>"),
 ]
 IMPOSSIBLE = [
     ("base58check", "5H<base58:49>"),
     ("base58check", "0OIl"),
+    ("jfrog-reference", "<reference-to-nothing>"),
     ("jwt", "<jwt:none>"),
     ("jwt-alone", "<jwt:none>"),
     ("jwt-alone", "eyJ<alnum:33>.eyJ<alnum:30>.<alnum:43>"),
@@ -74,6 +78,12 @@ def example(template: str, seed: str) -> str:
         "<dots>": "\nMIIE...\n",
         "<zeros>": "\n" + "A" * 64 + "\n",
     }
+    text = {
+        "<reference>": templates.expand("reftkn:01:17<digit:8>:<alnum:27>", seed),
+        "<reference-to-nothing>": templates.expand("reftkn as <alnum:38>", seed),
+    }
+    if template in text:
+        return base64.b64encode(text[template].encode()).decode()
     if template in special:
         return (
             f"{DASHES}BEGIN PRIVATE KEY{DASHES}{special[template]}{DASHES}END PRIVATE KEY{DASHES}"

@@ -48,7 +48,7 @@ def test_a_value_and_its_names() -> None:
     assert (made.group, made.entropy, made.keywords) == (1, 3.0, ("acme", "acorp"))
     assert made.prefixes == ()
     assert made.allowances == (
-        Allowance(patterns=(expand.NO_VALUE, expand.REFERENCE), target="match"),
+        Allowance(patterns=(expand.NO_VALUE, expand.REFERENCE, expand.PROJECT), target="match"),
         Allowance(patterns=(expand.WORDS,)),
     )
 
