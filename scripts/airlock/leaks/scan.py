@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD
 import msgspec
 
-from airlock.leaks.collect import oldest_first
-=======
 from airlock.leaks.collect import joined, oldest_first
->>>>>>> 7bb962e (Know published samples, and tell a key that was replaced in place once)
 from airlock.leaks.finding import Finding, Spot, worst_first
 from airlock.leaks.presence import lines_at
 from airlock.leaks.secret import STRONG

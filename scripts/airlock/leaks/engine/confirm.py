@@ -161,7 +161,7 @@ class Confirmer:
             return 0
         if samples.published(secret):
             return 0
-        if rule.prefixes and amid.base64(text, *span, secret[:_BEGINNING]):
+        if rule.reach <= LINE and amid.base64(text, *span, secret[:_BEGINNING]):
             return 0
         return 0 if self._is_placeholder(text, match, span) else rule.confidence * worth
 

@@ -147,6 +147,9 @@ _SPACED = re.compile(
     r"|SetEnv[ \t]+)$|^[ \t]*$"
 )
 """Before a name whose value follows a mere space: .netrc, macros, Dockerfiles, redis.conf."""
+_ENTRY = frozenset(("key", "token"))
+_VALUE = re.compile(r"""[ \t]{0,8}+,?\s{0,40}+[\"']?value[\"']?[ \t]{0,4}+[=:]""")
+"""Behind the name of an entry: ``<add key="feed" value="…"/>``."""
 _CALL = re.compile(r"(?:^|[^\w\"'\])}])(\w+)$")
 _NO_CALLS = frozenset(
     ("and", "case", "elsif", "if", "in", "not", "or", "puts", "return", "unless", "when")
@@ -275,7 +278,8 @@ def _spaced(window: str, name: str, start: int, end: int) -> Form | None:
     rest = window[match.end() : match.end() + 2].strip(" \t")
     if not option and rest and rest[0] not in "\r\n#":
         return None
-    return Form("assign", name, match.start(), match.end(), "", how, match[0])
+    value = match[0].rstrip(",;\"'`")
+    return Form("assign", name, match.start(), match.start() + len(value), "", how, value)
 
 
 def _quoted(window: str, name: str, at: int, link: str) -> Form | None:
@@ -290,6 +294,8 @@ def _quoted(window: str, name: str, at: int, link: str) -> Form | None:
     if _SCHEME.match(value):
         return None
     if link == "next" and name[:1] != "-" and _LISTED.match(window, match.end()):
+        return None
+    if name.lower() in _ENTRY and _VALUE.match(window, match.end()):
         return None
     joined = _JOINED.match(window, match.end()) if len(quote) == 1 and "+" not in link else None
     if joined and "\n" not in value:

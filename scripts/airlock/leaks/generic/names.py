@@ -109,6 +109,8 @@ def _head(kind: str, part: str, before: Sequence[str]) -> list[str]:
         found.append(_key(before))
     if kind == TOKEN and not vocabulary.PLACES.isdisjoint(before):
         found.append("token:place")
+    if kind == TOKEN and before[-1:] == ["client"]:
+        found.append("token:request")
     if before and before[0] in vocabulary.VERBS:
         found.append("head:verb")
     if not vocabulary.UNREAL.isdisjoint(before):

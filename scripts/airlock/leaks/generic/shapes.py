@@ -29,21 +29,21 @@ _NEVER = (
     r"(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F.]{0,15}",
     r"@?[a-z][\w.]*(?:[-/:@][a-z]\w*)*[-:@^~]{1,2}v?\d+(?:\.\d+)+[\w.-]*",
     # Options, types, constants of languages, names of algorithms.
-    r"-{1,2}[A-Za-z][\w-]*(?:=.*)?",
+    r"-{1,2}[A-Za-z][\w-]*(?:[= ].*)?",
     (
         r"(?:[Ss]tring|[Ss]tr|[Bb]ool(?:ean)?|[Ii]nt(?:eger)?|[Bb]ytes?|[Oo]bject|[Nn]umber|[Nn]ull|[Nn]one"
         r"|[Nn]il|[Tt]rue|[Ff]alse|undefined|void|any|char|varchar|text|optional|required|auto|default"
         r"|empty|unset|unknown|never|always|yes|no|on|off)(?:[?!;,\[<(].*)?"
     ),
     (
-        r"(?i:(?:hs|rs|es|ps)\d{3}|sha-?\d+(?::\d+)?|md5|aes-?\d*(?:[-/]\w+)*"
+        r"(?i:(?:hs|rs|es|ps)\d{3}|(?:cram|scram|digest)-[\w-]+|sha-?\d+(?::\d+)?|md5|aes-?\d*(?:[-/]\w+)*"
         r"|(?:pbkdf2|rsa|ecdsa|hmac|bcrypt|scrypt|argon2|plain|basic|bearer|digest|oauth2?|jwt|ssh-rsa"
         r"|ssh-ed25519)[\w/-]*)"
     ),
     # Code: calls, indexes, concatenations, regular expressions, markup.
     r"[A-Za-z_$][\w.:$>-]*\([^()]*(?:\([^()]*\)[^()]*)*\)[;,.]?(?:\.\w+(?:\([^()]*\))?)*",
     r"(?:Get|Read|New|Set|ConvertTo|ConvertFrom|Import|Select)-[A-Z]\w+",
-    r"[\w.$]+\[[^\]]*\].*|\.[A-Za-z]\w*(?:\.\w+)+|\)[.\[].*|![A-Za-z]+",
+    r"[\w.$]+\[[^\]]*\].*|\.[A-Za-z]\w*(?:\.\w+)+|['\"]?\)[.\[].*|![A-Za-z]+",
     # A document of JSON.
     r"\s*[\[{]+\s*\\{0,3}[\"'][\w $@.-]*\\{0,3}[\"']\s*[:,\]].*",
     r"\\?[A-Za-z]+(?:\\+[A-Za-z]+)+(?:::class)?",

@@ -96,7 +96,7 @@ _EXPRESSIONS = (
     r"""(?i)\bauthorization["'\s:=,]{1,8}(?:[a-z][a-z-]{1,15}[ \t]{1,4})?[A-Za-z0-9+/_\-.=~]{12}""",
     # Command lines.
     (
-        r"(?i)-{1,2}[\w-]{0,16}(?:passw|passphr|pwd|secret|token|ap[ip]-?key|access-?key)"
+        r"(?i)-{1,2}[\w-]{0,16}(?:passw|passphr|pwd|secret|token|bearer|ap[ip]-?key|access-?key)"
         rf"{_TAIL}[ \t]{{1,4}}[\"']?{_PLAIN}{{4}}"
     ),
     (
