@@ -121,6 +121,7 @@ def _config(_source: str) -> str:
         ("services.NAME", "Service"),
         ("services.NAME.rollout", "Rollout"),
         ("services.NAME.thresholds", "Thresholds"),
+        ("services.NAME.thresholds.latency", "Latency"),
         ("services.NAME.smoke", "Smoke"),
         ("scan", "Scan"),
     ):

@@ -93,6 +93,21 @@ class Rollout(Section, frozen=True):
             raise ValueError("Expected `steps` to rise and to end at 100")
 
 
+class Latency(Section, frozen=True):
+    """When a candidate is slower than stable. Judged only where this section stands.
+
+    Args:
+        slower_than: Requests that take longer count as slow, rounded up to an edge of Cloud
+            Monitoring's buckets. By default the edge that at most 5 % took longer than so far.
+        relative_increase: Ratio of slow requests a candidate may have, as a multiple of stable's.
+        tolerance: Ratio of slow requests that is fine whatever stable does.
+    """
+
+    slower_than: Span | None = None
+    relative_increase: Annotated[float, Meta(ge=1)] = 1.5
+    tolerance: Annotated[float, Meta(gt=0, lt=1)] = 0.1
+
+
 class Thresholds(Section, frozen=True):
     """When a candidate is worse than stable.
 
@@ -102,13 +117,15 @@ class Thresholds(Section, frozen=True):
         alpha: Chance of ever rolling back a candidate that is no worse.
         minimum_errors: Errors that must be seen before any rollback.
         on_inconclusive: What a step ends in that saw too few requests to tell.
+        latency: When the candidate is slower; not judged by default.
     """
 
     relative_increase: Annotated[float, Meta(ge=1)] = 1.5
     tolerance: Annotated[float, Meta(gt=0, lt=1)] = 0.005
-    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Meta(gt=0, lt=1)] = 0.01
     minimum_errors: Annotated[int, Meta(ge=1)] = 3
     on_inconclusive: Literal["promote-with-warning", "hold", "rollback"] = "promote-with-warning"
+    latency: Latency | None = None
 
 
 class Smoke(Section, frozen=True):
@@ -212,5 +229,6 @@ class Config(Section, frozen=True):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    section.__name__: section for section in (Config, Scan, Service, Rollout, Thresholds, Smoke)
+    section.__name__: section
+    for section in (Config, Scan, Service, Rollout, Thresholds, Latency, Smoke)
 }

@@ -1,61 +1,77 @@
-"""Is the candidate worse? A judge that may look every minute and still keeps its promise; pure.
+"""Is the candidate worse? A judge that may look as often as it likes and keeps its promise; pure.
 
 A fixed threshold that is looked at again and again rolls back most healthy services sooner or
-later. An e-process does not: it is a running bet against "no worse", whose value has expectation 1
-while that is true, so that the chance of it *ever* reaching 1/alpha is at most alpha (Ville's
-inequality). It may be looked at as often as one likes, over the whole rollout.
+later. This judge bets against "no worse" instead (`bets`), and the chance that its bets *ever* win
+against a candidate that is no worse is at most `alpha`, over the whole rollout.
 
-Two such bets run, and both must be won for a rollback:
+Two bets run, and both must be won for a rollback:
 
-* against stable, given the errors of both (a binomial split of Poisson-like counts; compare Turner,
-  Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests", 2024): the candidate's
-  error ratio is at most `relative_increase` times stable's in the same minutes;
-* against the tolerance: the ratio is at most `tolerance`, which is fine whatever stable does. It is
-  the only bet while stable has no traffic, also where stable had some before.
+* against stable, given the errors of both in the same minutes: the candidate's error ratio is at
+  most `relative_increase` times stable's;
+* against what is fine whatever stable does: the ratio is at most `tolerance`. Where stable has no
+  traffic it is the only bet, and the limit is what the days before allow.
 
 "Worse than both" is the intersection of the alternatives, hence the smaller e-value is valid.
+Errors that come in bursts are counted by the burst, as the service's own history says (`history`).
+
+Requests that are slower than a fixed edge, and our own probes, are judged by the same bets, each
+with its equal part of `alpha`.
+
+A promotion wants evidence as well: so few errors would be seen of a candidate beyond its bounds in
+one case of twenty only (`tails`). Where the step's time does not give that many requests, the
+verdict is "inconclusive", and `on-inconclusive` decides.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
+
+from airlock.delivery import bets, tails
+from airlock.delivery.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airlock.config import Thresholds
+    from airlock.delivery.bets import Cell
 
 Verdict = Literal["promote", "continue", "rollback", "inconclusive"]
+Kind = Literal["errors", "latency", "probes"]
 
-# How many times worse the bets suppose the candidate to be; a spread, since nobody knows.
-_MULTIPLES_OF_STABLE = (2.0, 4.0, 8.0, 20.0, 60.0)
-_MULTIPLES_OF_TOLERANCE = (3.0, 10.0, 30.0, 100.0)
-_HIGHEST_RATIO = 0.9
 _HIGHEST_E = 1e9
+_HIGHEST_LOG = 30.0  # above ln of it, and below what overflows
+_WORTH_SAYING = 2.0
+_MINUTE = 60.0
 
-_LOOKS_WITH_ERRORS = 2
-"""Distinct minutes that must hold errors: one burst is not a trend."""
+_MINUTES_WITH_ERRORS = 2
+"""Distinct minutes that must hold errors, unless the history says that errors come one by one."""
 
 _PATIENCE = 3
 """Minutes without a request to stable after which the candidate's stand alone."""
 
-_DOUBT = 0.05
+_HISTORY_INCREASE = 2.0
+"""How many times the ratio of the days before is fine: they compare less well than now does."""
+
+DOUBT = 0.05
 """Chance of calling a candidate within bounds that is not."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """The requests of one minute.
+    """The requests of one minute, or of a part of it.
 
     Args:
-        end: End of the minute, in seconds since the Unix epoch.
+        end: End of the time looked at, in seconds since the Unix epoch; looks do not overlap.
         requests: Requests the candidate answered.
         errors: How many of them with 5xx.
         stable_requests: Requests stable answered.
         stable_errors: How many of them with 5xx.
+        slow: How many of the candidate's took longer than the edge.
+        stable_slow: How many of stable's.
+        counted: Whether requests were counted; if not, errors were, and requests are estimated
+            from the traffic before and the share that the candidate has.
     """
 
     end: float
@@ -63,6 +79,24 @@ class Look:
     errors: int
     stable_requests: int
     stable_errors: int
+    slow: int = 0
+    stable_slow: int = 0
+    counted: bool = True
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the service was like in the days before.
+
+    Args:
+        errors: Its failed requests.
+        slow: Its requests slower than the edge.
+        edge: That edge in seconds; 0 where latency is not judged.
+    """
+
+    errors: History = field(default_factory=History)
+    slow: History = field(default_factory=History)
+    edge: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,11 +105,12 @@ class Evidence:
 
     Args:
         requests: Requests the candidate answered.
-        errors: How many of them failed.
+        errors: How many of them failed, or were slow.
         stable_requests: Requests stable answered.
-        stable_errors: How many of them failed.
-        minutes_with_errors: Distinct minutes in which the candidate failed.
+        stable_errors: How many of them failed, or were slow.
+        minutes_with_errors: Distinct minutes, or blocks of them, in which the candidate failed.
         e_value: The smaller of the bets' values, capped at 1e9; a rollback needs 1/alpha.
+        estimated: Whether some of the requests are estimated.
     """
 
     requests: int
@@ -84,208 +119,367 @@ class Evidence:
     stable_errors: int
     minutes_with_errors: int
     e_value: float
+    estimated: bool = False
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with its evidence and the reason in plain words."""
+    """A verdict with its evidence and the reason in plain words.
+
+    Args:
+        verdict: What to do.
+        reason: One sentence with the numbers it rests on.
+        evidence: The requests that failed.
+        decided_by: The kind of evidence that the reason speaks of.
+    """
 
     verdict: Verdict
     reason: str
     evidence: Evidence
+    decided_by: Kind = "errors"
 
 
-def judge(looks: Sequence[Look], thresholds: Thresholds, *, complete: bool) -> Judgement:
+@dataclass(frozen=True)
+class _Stream:
+    """One kind of evidence, with its own limits."""
+
+    kind: Kind
+    looks: Sequence[Look]
+    history: History
+    tolerance: float
+    increase: float
+    edge: float = 0.0
+
+
+def judge(
+    looks: Sequence[Look],
+    thresholds: Thresholds,
+    *,
+    complete: bool,
+    past: Past | None = None,
+    probes: Sequence[Look] = (),
+) -> Judgement:
     """Return the verdict on everything seen since the candidate first got traffic.
 
     Args:
-        looks: One per minute, oldest first.
+        looks: Oldest first.
         thresholds: When the candidate is worse.
         complete: Whether the step has been watched for its whole time; until then the verdict is
             "rollback" or "continue".
+        past: The days before; None if it is not known.
+        probes: Our own requests to the candidate, which nobody else's are among.
     """
-    evidence = weigh(looks, thresholds)
-    minutes = _LOOKS_WITH_ERRORS
-    if complete:
-        # A step so short or so quiet that there is one minute to see is judged by that minute.
-        minutes = min(minutes, sum(1 for look in looks if look.requests))
-    worse = (
-        evidence.e_value >= 1 / thresholds.alpha
-        and evidence.errors >= thresholds.minimum_errors
-        and evidence.minutes_with_errors >= minutes
-    )
-    if worse:
-        return Judgement("rollback", counts(evidence), evidence)
+    streams = _streams(looks, thresholds, past or Past(), probes)
+    weighed = [(stream, _weigh(stream)) for stream in streams]
+    first, errors = weighed[0]
+    need = len(streams) / thresholds.alpha
+    for stream, evidence in weighed:
+        if (
+            evidence.e_value >= need
+            and evidence.errors >= thresholds.minimum_errors
+            and evidence.minutes_with_errors >= _minutes_needed(stream, complete=complete)
+        ):
+            reason = f"{_said(stream, evidence)}: {_odds(evidence.e_value, need, stream)}"
+            return Judgement("rollback", reason, errors, stream.kind)
     if not complete:
-        return Judgement("continue", counts(evidence), evidence)
-    if within_bounds(evidence, thresholds):
-        return Judgement("promote", counts(evidence), evidence)
-    return Judgement("inconclusive", _too_little(evidence, thresholds), evidence)
+        so_far = f": odds of {errors.e_value:,.0f} to 1 so far that it is worse"
+        doubt = so_far if errors.e_value >= _WORTH_SAYING else ""
+        return Judgement("continue", f"{_said(first, errors)}{doubt}", errors)
+    return _within(weighed)
 
 
-def weigh(looks: Sequence[Look], thresholds: Thresholds) -> Evidence:
-    """Return the counts and the e-value of `looks`."""
-    logs = [_log_against_tolerance(looks, thresholds.tolerance)]
-    if any(look.stable_requests for look in looks):
-        compared, alone = _paired(looks)
-        against_stable = _log_against_stable(compared, thresholds.relative_increase)
-        # The minutes are apart, so that the product of both bets is a bet as well.
-        logs.append(against_stable + _log_against_tolerance(alone, thresholds.tolerance))
-    return Evidence(
-        requests=sum(look.requests for look in looks),
-        errors=sum(look.errors for look in looks),
-        stable_requests=sum(look.stable_requests for look in looks),
-        stable_errors=sum(look.stable_errors for look in looks),
-        minutes_with_errors=sum(1 for look in looks if look.errors),
-        e_value=math.exp(min(*logs, math.log(_HIGHEST_E))),
-    )
+def weigh(
+    looks: Sequence[Look], thresholds: Thresholds, history: History | None = None
+) -> Evidence:
+    """Return the counts and the e-value of the failed requests in `looks`."""
+    past = Past(errors=history or History())
+    return _weigh(_streams(looks, thresholds, past, ())[0])
 
 
-def within_bounds(evidence: Evidence, thresholds: Thresholds) -> bool:
+def within_bounds(
+    evidence: Evidence, thresholds: Thresholds, history: History | None = None
+) -> bool:
     """Tell whether the candidate's true error ratio is below its bound, with 95 % confidence.
 
-    The exact binomial test: were the ratio at the bound, so few errors would be seen with a chance
-    of at most 5 %. Without errors this is the rule of three, ``requests >= ln 0.05 / ln(1-bound)``.
-    The bound is the tolerance, or `relative_increase` times stable's ratio where that is higher.
+    Were the ratio at the bound, so few errors would be seen with a chance of at most 5 %: against
+    the tolerance by the binomial test (without errors the rule of three, ``requests >= ln 0.05 /
+    ln(1 - tolerance)``), or against `relative_increase` times stable's ratio by the same test on
+    the candidate's part of the errors of both. Where errors come in bursts, both count bursts.
     """
-    return binomial_at_most(evidence.errors, evidence.requests, _bound(evidence, thresholds)) <= (
-        _DOUBT
-    )
+    limit = _limit(thresholds.tolerance, evidence, history or History())
+    chance = _chance(evidence, limit, thresholds.relative_increase, history or History())
+    return chance <= DOUBT
 
 
 def suspicious(evidence: Evidence, thresholds: Thresholds) -> bool:
     """Tell whether more fail than the bound allows, though too few were seen to be sure of it."""
-    most = _bound(evidence, thresholds) * evidence.requests
+    most = _bound(evidence, thresholds.tolerance, thresholds.relative_increase) * evidence.requests
     return evidence.errors >= thresholds.minimum_errors and evidence.errors > most
 
 
-def clean_requests(bound: float) -> int:
-    """Return how many requests without an error bring the error ratio below `bound` (rule of 3)."""
-    return math.ceil(math.log(_DOUBT) / math.log1p(-bound))
+def clean_requests(bound: float, history: History | None = None) -> int:
+    """Return how many requests without an error bring the error ratio below `bound`.
 
-
-def binomial_at_most(errors: int, requests: int, ratio: float) -> float:
-    """Return P(X <= `errors`) for X binomial with `requests` trials of chance `ratio` in (0, 1).
-
-    Summed from the largest term down until the rest no longer shows, some standard deviations away:
-    a busy service has more errors than there is time to add up.
+    The rule of three; in bursts, (φ - 1)/ln φ times as many, since as many of them hide.
     """
-    if errors >= requests:
-        return 1.0
-    if errors > requests * ratio:
-        return 1.0 - binomial_at_most(requests - errors - 1, requests, 1.0 - ratio)
-    term = math.exp(
-        math.lgamma(requests + 1)
-        - math.lgamma(errors + 1)
-        - math.lgamma(requests - errors + 1)
-        + errors * math.log(ratio)
-        + (requests - errors) * math.log1p(-ratio)
-    )
-    total, successes = 0.0, errors
-    while term > total * sys.float_info.epsilon:
-        total += term
-        term *= successes * (1.0 - ratio) / ((requests - successes + 1) * ratio)
-        successes -= 1
-    return min(1.0, total)
+    if history and history.bursty:
+        hidden = (history.dispersion - 1) / math.log(history.dispersion)
+        return math.ceil(-math.log(DOUBT) / bound * hidden)
+    return math.ceil(math.log(DOUBT) / math.log1p(-bound))
 
 
 def counts(evidence: Evidence) -> str:
     """Return the counts as people say them."""
-    stable = (
-        f"stable {_of(evidence.stable_errors, evidence.stable_requests)}"
-        if evidence.stable_requests
-        else "stable had no requests"
+    return _counts(evidence, "", History())
+
+
+def _streams(
+    looks: Sequence[Look], thresholds: Thresholds, past: Past, probes: Sequence[Look]
+) -> list[_Stream]:
+    tolerance, increase = thresholds.tolerance, thresholds.relative_increase
+    streams = [_Stream("errors", looks, past.errors, tolerance, increase)]
+    latency = thresholds.latency
+    if latency and past.edge:
+        limits = (latency.tolerance, latency.relative_increase, past.edge)
+        streams.append(_Stream("latency", _warm(looks), past.slow, *limits))
+    if probes:
+        streams.append(_Stream("probes", probes, History(), tolerance, increase))
+    return streams
+
+
+def _warm(looks: Sequence[Look]) -> list[Look]:
+    """Return the slow requests of counted looks, without the candidate's first, cold minute."""
+    first = next((look.end for look in looks if look.requests), 0.0)
+    warm_at = (math.ceil(first / _MINUTE)) * _MINUTE
+    return [
+        replace(look, errors=look.slow, stable_errors=look.stable_slow)
+        for look in looks
+        if look.counted and look.end > warm_at
+    ]
+
+
+def _weigh(stream: _Stream) -> Evidence:
+    looks, history = stream.looks, stream.history
+    minutes = _minutes(looks)
+    everything = _blocks(minutes, history.block)
+    stable_requests = sum(look.stable_requests for look in looks)
+    if stable_requests:
+        compared, alone = _paired(minutes)
+        against_stable = bets.against_stable(
+            _blocks(compared, history.block), stream.increase, history
+        )
+        # The minutes are apart, so that the product of both bets is a bet as well.
+        lonely = bets.against_limit(
+            _blocks(alone, history.block), _past_limit(stream.tolerance, history), history
+        )
+        tolerated = bets.against_limit(everything, stream.tolerance, history)
+        log = min(against_stable + lonely, tolerated)
+    else:
+        limit = _past_limit(stream.tolerance, history)
+        log = bets.against_limit(everything, limit, history)
+    return Evidence(
+        requests=sum(look.requests for look in looks),
+        errors=sum(look.errors for look in looks),
+        stable_requests=stable_requests,
+        stable_errors=sum(look.stable_errors for look in looks),
+        minutes_with_errors=sum(1 for cell in everything if cell[1]),
+        e_value=min(_HIGHEST_E, math.exp(min(log, _HIGHEST_LOG))),
+        estimated=not all(look.counted for look in looks),
     )
-    if not evidence.requests:
-        return f"candidate had no requests, {stable}"
-    return f"candidate failed {_of(evidence.errors, evidence.requests, ' requests')}, {stable}"
 
 
-def _too_little(evidence: Evidence, thresholds: Thresholds) -> str:
-    bound = _bound(evidence, thresholds)
-    need = f"too few to tell whether fewer than {bound:.1%} fail".replace("%", " %")
-    if evidence.errors:
-        return f"{counts(evidence)}: {need}"
-    return f"{counts(evidence)}: {need}; that takes {clean_requests(bound):,} without an error"
+def _minutes_needed(stream: _Stream, *, complete: bool) -> int:
+    history = stream.history
+    needed = 1 if history.known and not history.bursty else _MINUTES_WITH_ERRORS
+    if complete:
+        # A step so short or so quiet that there is one minute to see is judged by that minute.
+        seen = [row for row in _minutes(stream.looks) if row.cell[0]]
+        needed = min(needed, len(_blocks(seen, history.block)))
+    return needed
 
 
-def _bound(evidence: Evidence, thresholds: Thresholds) -> float:
+def _within(weighed: Sequence[tuple[_Stream, Evidence]]) -> Judgement:
+    """Return whether what was counted is enough for a promotion."""
+    (first, errors), *others = weighed
+    bought = ""
+    for stream, evidence in [(first, errors), *(each for each in others if each[0].edge)]:
+        counted = [look for look in stream.looks if look.counted]
+        seen = _weigh(replace(stream, looks=counted)) if evidence.estimated else evidence
+        limit = _limit(stream.tolerance, seen, stream.history)
+        chance = _chance(seen, limit, stream.increase, stream.history)
+        if chance <= DOUBT:
+            continue
+        bound = _bound(seen, limit, stream.increase)
+        probed = next((each for s, each in others if s.kind == "probes"), None)
+        if stream is first and probed and _bought(seen, probed, limit, first.history):
+            bought = f", with {probed.requests:,} probes of which {probed.errors:,} failed"
+            continue
+        return Judgement("inconclusive", _too_little(stream, seen, bound), errors, stream.kind)
+    bound = _bound(errors, _limit(first.tolerance, errors, first.history), first.increase)
+    reason = f"{_said(first, errors)}{bought}: fewer than {_percent(bound)} fail (95 % confidence)"
+    return Judgement("promote", reason, errors)
+
+
+def _bought(seen: Evidence, probed: Evidence, limit: float, history: History) -> bool:
+    """Tell whether our own requests, added to the others', are enough for a promotion."""
+    both = replace(
+        seen, requests=seen.requests + probed.requests, errors=seen.errors + probed.errors
+    )
+    return _tail(both, limit, history) <= DOUBT
+
+
+def _chance(evidence: Evidence, limit: float, increase: float, history: History) -> float:
+    """Return the chance of so few errors at the bound that is easier to keep."""
+    chance = _tail(evidence, limit, history)
+    n, m = evidence.requests, evidence.stable_requests
+    together = evidence.errors + evidence.stable_errors
+    if not (n and m and together):
+        return chance
+    if history.bursty:
+        density = history.ratio / (history.dispersion - 1)
+        parts = (increase * n * density, m * density)
+        compared = tails.split_bursts(evidence.errors, together, *parts)
+    else:
+        compared = tails.binomial(evidence.errors, together, increase * n / (increase * n + m))
+    return min(chance, compared)
+
+
+def _tail(evidence: Evidence, limit: float, history: History) -> float:
+    if history.bursty:
+        return tails.bursts(evidence.errors, evidence.requests * limit, history.dispersion)
+    return tails.binomial(evidence.errors, evidence.requests, limit)
+
+
+def _limit(tolerance: float, evidence: Evidence, history: History) -> float:
+    return tolerance if evidence.stable_requests else _past_limit(tolerance, history)
+
+
+def _past_limit(tolerance: float, history: History) -> float:
+    """Return what the days before allow where stable does not say it now."""
+    return max(tolerance, min(_HISTORY_INCREASE * history.highest_ratio, bets.HIGHEST_RATIO))
+
+
+def _bound(evidence: Evidence, limit: float, increase: float) -> float:
     stable = evidence.stable_errors / evidence.stable_requests if evidence.stable_requests else 0.0
-    bound = max(thresholds.tolerance, thresholds.relative_increase * stable)
-    return min(bound, _HIGHEST_RATIO)
+    return min(max(limit, increase * stable), max(limit, bets.HIGHEST_RATIO))
 
 
-def _paired(looks: Iterable[Look]) -> tuple[list[Look], list[Look]]:
-    """Return the looks that can be compared with stable, and those that have to stand alone.
+@dataclass(frozen=True)
+class _Minute:
+    """Looks that end within the same minute.
+
+    Args:
+        index: Minutes since the Unix epoch.
+        over: Whether there is nothing more to come.
+        cell: Its requests and errors.
+    """
+
+    index: int
+    over: bool
+    cell: Cell
+
+
+def _minutes(looks: Iterable[Look]) -> list[_Minute]:
+    found: dict[int, list[Look]] = {}
+    for look in looks:
+        found.setdefault(math.ceil(look.end / _MINUTE) - 1, []).append(look)
+    last = max(found, default=0)
+    return [
+        _Minute(
+            index,
+            index < last or within[-1].end % _MINUTE == 0,
+            (
+                sum(look.requests for look in within),
+                sum(look.errors for look in within),
+                sum(look.stable_requests for look in within),
+                sum(look.stable_errors for look in within),
+            ),
+        )
+        for index, within in sorted(found.items())
+    ]
+
+
+def _paired(minutes: Iterable[_Minute]) -> tuple[list[_Minute], list[_Minute]]:
+    """Return the minutes that can be compared with stable, and those that have to stand alone.
 
     Minutes pool until both sides have requests. Where stable stays without any for `_PATIENCE`
     minutes, those are not compared any more, whatever comes later: a bet may not be chosen by its
     outcome.
     """
-    compared: list[Look] = []
-    alone: list[Look] = []
-    pool = Look(0.0, 0, 0, 0, 0)
+    compared: list[_Minute] = []
+    alone: list[_Minute] = []
+    pool: Cell = (0, 0, 0, 0)
     waited = 0
-    for look in looks:
-        pool = Look(
-            look.end,
-            pool.requests + look.requests,
-            pool.errors + look.errors,
-            pool.stable_requests + look.stable_requests,
-            pool.stable_errors + look.stable_errors,
-        )
-        waited = 0 if pool.stable_requests else waited + 1
-        if pool.requests and pool.stable_requests:
-            compared.append(pool)
+    for minute in minutes:
+        pool = _sum(pool, minute.cell)
+        pooled = replace(minute, cell=pool)
+        waited = 0 if pool[2] else waited + minute.over
+        if pool[0] and pool[2]:
+            compared.append(pooled)
         elif waited >= _PATIENCE:
-            alone.append(pool)
+            alone.append(pooled)
         else:
             continue
-        pool, waited = Look(0.0, 0, 0, 0, 0), 0
+        pool, waited = (0, 0, 0, 0), 0
     return compared, alone
 
 
-def _log_against_stable(looks: Iterable[Look], increase: float) -> float:
-    """Return ln of the e-value against "at most `increase` times stable's ratio".
-
-    Given the errors of both sides together, the candidate's part is binomial with chance
-    θ0 = δn / (δn + m) at the limit and θ1 = λδn / (λδn + m) were it λ times worse still; the
-    likelihood ratios of the looks multiply. Each look has requests on both sides.
-    """
-    logs = [0.0] * len(_MULTIPLES_OF_STABLE)
-    for look in looks:
-        limit = increase * look.requests
-        for index, multiple in enumerate(_MULTIPLES_OF_STABLE):
-            worse = multiple * limit
-            stable_ratio = -math.log(
-                (worse + look.stable_requests) / (limit + look.stable_requests)
-            )
-            candidate_ratio = math.log(multiple) + stable_ratio
-            logs[index] += look.errors * candidate_ratio + look.stable_errors * stable_ratio
-    return _log_mean_exp(logs)
+def _blocks(minutes: Iterable[_Minute], block: int) -> list[Cell]:
+    """Return the sums over `block` minutes, of those among them that are there."""
+    found: dict[int, Cell] = {}
+    for minute in minutes:
+        index = minute.index // block
+        found[index] = _sum(found.get(index, (0, 0, 0, 0)), minute.cell)
+    return list(found.values())
 
 
-def _log_against_tolerance(looks: Iterable[Look], tolerance: float) -> float:
-    """Return ln of the e-value against "at most `tolerance`": binomial likelihood ratios."""
-    n = e = 0
-    for look in looks:
-        n, e = n + look.requests, e + look.errors
-    logs = []
-    for multiple in _MULTIPLES_OF_TOLERANCE:
-        # A tolerance near 1 leaves nothing worse to bet on.
-        ratio = max(tolerance, min(multiple * tolerance, _HIGHEST_RATIO))
-        logs.append(
-            e * math.log(ratio / tolerance)
-            + (n - e) * (math.log1p(-ratio) - math.log1p(-tolerance))
-        )
-    return _log_mean_exp(logs)
+def _sum(one: Cell, other: Cell) -> Cell:
+    return (one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
-def _log_mean_exp(logs: Sequence[float]) -> float:
-    top = max(logs)
-    return top + math.log(math.fsum(math.exp(each - top) for each in logs) / len(logs))
+def _said(stream: _Stream, evidence: Evidence) -> str:
+    if stream.kind == "probes":
+        return f"{_of(evidence.errors, evidence.requests, ' probes')} of the candidate failed"
+    slower = f" slower than {stream.edge:.2g} s" if stream.edge else ""
+    return _counts(evidence, slower, stream.history)
 
 
-def _of(errors: int, requests: int, unit: str = "") -> str:
+def _counts(evidence: Evidence, slower: str, history: History) -> str:
+    if evidence.stable_requests:
+        stable = f"stable {_of(evidence.stable_errors, evidence.stable_requests)}"
+    else:
+        stable = "stable had no requests"
+        if history.requests:
+            stable += f" ({_of(history.errors, history.requests)} in the days before)"
+    if not evidence.requests:
+        return f"candidate had no requests, {stable}"
+    about = "about " if evidence.estimated else ""
+    verb, what = ("answered", f" requests{slower}") if slower else ("failed", " requests")
+    return f"candidate {verb} {_of(evidence.errors, evidence.requests, what, about)}, {stable}"
+
+
+def _odds(e_value: float, need: float, stream: _Stream) -> str:
+    odds = "over a billion" if e_value >= _HIGHEST_E else f"{e_value:,.0f}"
+    bursts = ", counted by the burst" if stream.history.bursty else ""
+    return f"odds of {odds} to 1 that it is worse{bursts}, where {need:,.0f} to 1 is enough"
+
+
+def _too_little(stream: _Stream, evidence: Evidence, bound: float) -> str:
+    verb = "are slower" if stream.edge else "fail"
+    need = f"too few to tell whether fewer than {_percent(bound)} {verb}"
+    if evidence.errors:
+        return f"{_said(stream, evidence)}: {need}"
+    clean = clean_requests(bound, stream.history)
+    return f"{_said(stream, evidence)}: {need}; that takes {clean:,} without an error"
+
+
+def _of(errors: int, requests: int, unit: str = "", about: str = "") -> str:
     ratio = errors / requests if requests else 0.0
-    return f"{errors:,} of {requests:,}{unit} ({100 * ratio:.1f} %)"
+    return f"{errors:,} of {about}{requests:,}{unit} ({_percent(ratio)})"
+
+
+def _percent(ratio: float) -> str:
+    """Return a ratio with one decimal, or with as many as show that it is not 0."""
+    percent = 100 * ratio
+    small = 0 < percent < 0.095  # noqa: PLR2004 - would be rounded to 0.1 or to nothing
+    return f"{percent:.1g} %" if small else f"{percent:.1f} %"

@@ -78,4 +78,4 @@ def paired(points: Iterable[Point], stable: str, candidate: str) -> tuple[Look, 
         row[side] += requests
         if code_class == _ERRORS:
             row[side + 1] += requests
-    return tuple(Look(end, *row) for end, row in sorted(minutes.items()))
+    return tuple(Look(end, row[0], row[1], row[2], row[3]) for end, row in sorted(minutes.items()))

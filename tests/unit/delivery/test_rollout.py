@@ -191,9 +191,9 @@ def test_what_too_few_requests_lead_to_is_the_teams_choice(
 
 
 def test_a_candidate_that_looks_bad_gets_no_more_before_it_was_watched_again() -> None:
-    # One error a minute in sixty: over the bound, and after one step not yet proven.
+    # Two errors a minute in 110: over the bound, and after one step not yet proven.
     world = World.serving()
-    outcome = rollout(world, failing=0.0084)
+    outcome = rollout(world, failing=0.0182, per_minute=2200)
     assert outcome.result == "rolled-back"
     (step,) = outcome.steps
     duration = plan().config.rollout.step_duration
