@@ -16,13 +16,14 @@ import requests
 
 from airlock.clock import ScaledClock
 from airlock.config import Config, parse
+from airlock.delivery.client import AGENT
 from airlock.delivery.plan import Identity, plan
 from airlock.delivery.probe import Probe
 from airlock.delivery.record import read
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
 from airlock.delivery.traffic import served
-from airlock.gcp import cloud_run, monitoring
+from airlock.gcp import cloud_run, monitoring, request_logs
 from airlock.gcp.model import resource
 from airlock.sandbox.stack import Stack
 
@@ -119,7 +120,10 @@ class Lab:
         return Rollout(
             plan(Identity(run, f"run {run}"), service, section, image),
             cloud_run.connect(environ),
-            Signals(monitoring.connect(environ, "p", "r", service)),
+            Signals(
+                monitoring.connect(environ, "p", "r", service),
+                logs=request_logs.connect(environ, "p", "r", service, agent=AGENT),
+            ),
             Probe(section, self.root, environ),
             clock=self.stack.clock,
             notify=notify,

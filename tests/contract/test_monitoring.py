@@ -9,6 +9,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
 
+from airlock.gcp import monitoring
 from airlock.sandbox.data_plane.request_log import Series
 
 if TYPE_CHECKING:
@@ -197,6 +198,26 @@ class TestAggregation:
         assert sorted(full.values()) == [1, 5]
         for bucket, latency in zip(sorted(full), (10.0, 500.0), strict=True):
             assert edges[bucket] <= latency < edges[bucket + 1]
+
+
+def test_our_client_reads_requests_and_durations(stack: Stack, past: float) -> None:
+    api = monitoring.connect(stack.environ, "shop-prod", "europe-west1", "shop")
+    points = api.requests(past, past + 180)
+    assert sorted((p.end - past, p.revision, p.code_class, p.requests) for p in points) == [
+        (60, "shop-v1", "2xx", 3),
+        (60, "shop-v1", "5xx", 1),
+        (120, "shop-v1", "2xx", 2),
+        (180, "shop-v2", "2xx", 5),
+    ]
+    found = {(d.end - past, d.revision): d for d in api.durations(past, past + 180)}
+    assert {key: each.total for key, each in found.items()} == {
+        (60, "shop-v1"): 4,
+        (120, "shop-v1"): 2,
+        (180, "shop-v2"): 5,
+    }
+    first = found[60, "shop-v1"]
+    edge = next(edge for edge in first.edges if edge >= 0.1)
+    assert first.slower(edge) == 1
 
 
 class TestPages:

@@ -53,6 +53,7 @@ def test_ends_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) -> Non
         "AIRLOCK_CLOCK",
         "AIRLOCK_CLOUD_RUN_ENDPOINT",
         "AIRLOCK_MONITORING_ENDPOINT",
+        "AIRLOCK_LOGGING_ENDPOINT",
         "AIRLOCK_IAM_ENDPOINT",
         "GITHUB_API_URL",
         "GITHUB_SERVER_URL",

@@ -11,13 +11,14 @@ from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
 from airlock.delivery.cancel import Cancelled, cancellable
+from airlock.delivery.client import AGENT
 from airlock.delivery.plan import identity, plan
 from airlock.delivery.probe import Probe
 from airlock.delivery.report import rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
 from airlock.errors import AirlockError
-from airlock.gcp import cloud_run, monitoring
+from airlock.gcp import cloud_run, monitoring, request_logs
 from airlock.github.runner import Annotation
 
 if TYPE_CHECKING:
@@ -69,19 +70,26 @@ def command(service: str, config: str, image: str, commit: str) -> int:
     probe = Probe(section, target.root, environ)
     # Clients before the first signal can come: the way back must not have to build one.
     cloud = cloud_run.connect(environ)
-    metrics = monitoring.connect(environ, section.project, section.region, section.name or service)
+    where = (section.project, section.region, section.name or service)
+    metrics = monitoring.connect(environ, *where)
+    signals = Signals(
+        metrics,
+        logs=request_logs.connect(environ, *where, agent=AGENT),
+        timings=metrics,
+        latency=section.thresholds.latency,
+    )
     try:
         with cancellable(), console.progress(f"Releasing {service}") as bar:
 
             def notify(progress: Progress) -> None:
                 bar.update(progress.fraction, progress.text)
 
-            outcome = Rollout(
-                steps, cloud, Signals(metrics), probe, clock=clock, notify=notify
-            ).run()
+            outcome = Rollout(steps, cloud, signals, probe, clock=clock, notify=notify).run()
     except Cancelled:
         # Only in the moments before and after the rollout, which sees to its own.
         raise click.Abort from None
+    if signals.remark:
+        console.info(f"Verdicts came minutes later than they could: {signals.remark}")
     show(console, outcome)
     return 0 if outcome.result == "promoted" else 1
 

@@ -13,7 +13,8 @@ from airlock import __version__
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
 
-USER_AGENT = f"airlock-probe/{__version__}"
+AGENT = "airlock-probe"
+USER_AGENT = f"{AGENT}/{__version__}"
 """Marks our own requests, so that access logs and alerts can leave them out."""
 
 TIMEOUT = 15.0

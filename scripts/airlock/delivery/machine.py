@@ -145,7 +145,9 @@ def _judged(plan: Plan, seen: Observation, view: ServiceView, record: Record, no
     """Watch the step; go on, hold or go back on what its whole evidence says."""
     duration = plan.config.rollout.step_duration
     complete = seen.horizon >= record.since + duration
-    judgement = judge(seen.looks, plan.config.thresholds, complete=complete)
+    judgement = judge(
+        (*seen.looks, *seen.fast), plan.config.thresholds, complete=complete, past=seen.past
+    )
     policy = plan.config.thresholds.on_inconclusive
     # Nobody gets more of a candidate that looks bad: it is watched for as long again before the
     # policy counts.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airlock.delivery.judge import Judgement, Look
+    from airlock.delivery.judge import Judgement, Look, Past
     from airlock.delivery.record import Record
     from airlock.delivery.smoke import SmokeResult
     from airlock.delivery.warm import WarmResult
@@ -30,6 +30,8 @@ class Observation:
         warm: What warming the candidate up gave; None before.
         smoke: What its smoke tests gave; None before.
         looks: The candidate's and stable's requests, minute by minute.
+        fast: Failures since then, beside requests that are estimated.
+        past: What the service was like in the days before.
         horizon: End of the newest minute that can be seen.
     """
 
@@ -41,6 +43,8 @@ class Observation:
     warm: WarmResult | None = None
     smoke: SmokeResult | None = None
     looks: tuple[Look, ...] = ()
+    fast: tuple[Look, ...] = ()
+    past: Past | None = None
     horizon: float = 0.0
 
 

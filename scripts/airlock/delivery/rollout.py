@@ -173,7 +173,9 @@ class Rollout:
         record = read(view) if view else None
         watching = before.held is not None and record and record.phase is Phase.STEP
         looks = (
-            self._signals.looks(record.began, now, record.stable, record.candidate)
+            self._signals.looks(
+                record.began, now, record.stable, record.candidate, percent=record.percent
+            )
             if watching and record
             else before.looks
         )
@@ -182,6 +184,8 @@ class Rollout:
             view=view,
             revisions={name: revision for name, revision in found.items() if revision},
             looks=looks,
+            fast=self._signals.fast,
+            past=self._signals.past,
             horizon=horizon(now),
         )
 

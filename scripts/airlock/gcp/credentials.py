@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 CLOUD_RUN = "AIRLOCK_CLOUD_RUN_ENDPOINT"
 MONITORING = "AIRLOCK_MONITORING_ENDPOINT"
+LOGGING = "AIRLOCK_LOGGING_ENDPOINT"
 IAM = "AIRLOCK_IAM_ENDPOINT"
 
 _DEFAULTS = {
     CLOUD_RUN: "https://run.googleapis.com",
     MONITORING: "https://monitoring.googleapis.com",
+    LOGGING: "https://logging.googleapis.com",
     IAM: "https://iamcredentials.googleapis.com",
 }
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"

@@ -14,6 +14,7 @@ from airlock.sandbox.github import GitHubStandIn
 from airlock.sandbox.iam import IamStandIn
 from airlock.sandbox.monitoring import DELAY, MonitoringStandIn
 from airlock.sandbox.ports import Ports
+from airlock.sandbox.request_logs import LoggingStandIn
 
 if TYPE_CHECKING:
     import random
@@ -60,6 +61,7 @@ class Stack:
         cloud_run: Control plane, with `faults`, `behaviour` and `writes()`.
         data_plane: Revisions and their URLs, with `requests()`, `pids()` and `starts()`.
         monitoring: Cloud Monitoring.
+        logging: Cloud Logging.
         iam: IAM Credentials.
         github: GitHub.
     """
@@ -85,6 +87,7 @@ class Stack:
         self.monitoring = MonitoringStandIn(
             self.data_plane.log, self.clock, ports, delay=ingestion_delay
         )
+        self.logging = LoggingStandIn(self.data_plane.log, self.clock, ports)
         self.cloud_run = CloudRunStandIn(
             state_dir / "cloud-run",
             self.clock,
@@ -124,6 +127,7 @@ class Stack:
             self.data_plane,
             self.cloud_run,
             self.monitoring,
+            self.logging,
             self.github,
         )
         self.environ = {VARIABLE: self.clock.variable()}

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import pytest
+
+from airlock.config import Latency, Span
+from airlock.delivery.history import PERIOD
 from airlock.delivery.judge import Look
-from airlock.delivery.signals import Signals, paired
-from airlock.gcp.monitoring import Point
+from airlock.delivery.signals import Signals, estimated, paired, slow_edge, totals
+from airlock.errors import AirlockError
+from airlock.gcp.monitoring import Durations, Point
+from airlock.gcp.request_logs import Failure
 
 
 class Source:
@@ -10,11 +16,40 @@ class Source:
 
     def __init__(self) -> None:
         self.points: tuple[Point, ...] = ()
+        self.times: tuple[Durations, ...] = ()
         self.asked: list[tuple[float, float]] = []
 
     def requests(self, start: float, end: float) -> tuple[Point, ...]:
+        if end - start < PERIOD:
+            self.asked.append((start, end))
+        return tuple(point for point in self.points if start < point.end <= end)
+
+    def durations(self, start: float, end: float) -> tuple[Durations, ...]:
+        return tuple(each for each in self.times if start < each.end <= end)
+
+
+class Logs:
+    """Answers from a list, or refuses."""
+
+    def __init__(self, *failures: Failure, refuses: bool = False) -> None:
+        self.found = failures
+        self.refuses = refuses
+        self.asked: list[tuple[float, float]] = []
+
+    def failures(self, start: float, end: float) -> tuple[tuple[Failure, ...], float]:
+        if self.refuses:
+            raise AirlockError("Cloud Logging: permission denied")
         self.asked.append((start, end))
-        return self.points
+        return tuple(each for each in self.found if start < each.time <= end), end
+
+
+def steady(begin: int, end: int) -> tuple[Point, ...]:
+    """A hundred requests a minute of the old revision, one of which fails."""
+    return tuple(
+        Point(60.0 * minute, "old", code, count)
+        for minute in range(begin, end + 1)
+        for code, count in (("2xx", 99), ("5xx", 1))
+    )
 
 
 def test_classes_and_revisions_are_told_apart() -> None:
@@ -26,11 +61,13 @@ def test_classes_and_revisions_are_told_apart() -> None:
         Point(60, "older", "5xx", 99),
     )
     assert paired(points, "old", "new") == (Look(60, 0, 0, 1, 1), Look(120, 100, 10, 7, 0))
+    assert totals(points) == {60: (100, 100), 120: (107, 10)}
 
 
 def test_a_point_that_comes_again_counts_once() -> None:
     points = (Point(60, "new", "2xx", 3), Point(60, "new", "2xx", 5))
     assert paired(points, "old", "new") == (Look(60, 5, 0, 0, 0),)
+    assert totals(points) == {60: (5, 0)}
 
 
 def test_only_whole_minutes_are_asked_for_and_each_horizon_once() -> None:
@@ -50,3 +87,99 @@ def test_late_points_replace_what_stood_there() -> None:
     assert signals.looks(300.0, 600.0, "old", "new")[0].requests == 1
     source.points = (Point(360, "new", "2xx", 4),)
     assert signals.looks(300.0, 660.0, "old", "new")[0].requests == 4
+
+
+def test_the_days_before_end_where_the_release_begins() -> None:
+    source = Source()
+    source.points = (*steady(1, 1000), Point(60_060, "new", "5xx", 50))
+    signals = Signals(source)
+    signals.looks(60_010.0, 60_300.0, "old", "new")
+    assert signals.past
+    history = signals.past.errors
+    assert (history.requests, history.errors, history.known) == (100_000, 1000, True)
+    assert (history.dispersion, signals.past.edge) == (1.0, 0.0)
+
+
+class TestLatency:
+    edges = (0.1, 0.2, 0.4, 0.8)
+
+    def times(self, minute: int, revision: str, *counts: int) -> Durations:
+        return Durations(60.0 * minute, revision, self.edges, counts)
+
+    def test_the_edge_is_the_first_that_few_requests_reach(self) -> None:
+        seen = (self.times(1, "old", 50, 30, 16), self.times(2, "old", 80, 20, 0, 3, 1))
+        assert slow_edge(seen, Latency()) == 0.4
+        assert slow_edge((), Latency()) == 0.0
+
+    def test_or_the_next_one_above_what_the_team_says(self) -> None:
+        seen = (self.times(1, "old", 50, 30, 16),)
+        assert slow_edge(seen, Latency(slower_than=Span(0.15))) == 0.2
+        assert slow_edge(seen, Latency(slower_than=Span(5))) == 0.0
+
+    def test_slow_requests_are_counted_by_revision(self) -> None:
+        source = Source()
+        source.points = (*steady(1, 1000), *steady(1001, 1002), Point(60_060, "new", "2xx", 9))
+        before = [self.times(minute, "old", 96, 0, 0, 4) for minute in range(1, 1001)]
+        after = (self.times(1001, "old", 90, 0, 3, 7), self.times(1001, "new", 0, 0, 4, 5, 1))
+        source.times = (*before, *after)
+        signals = Signals(source, timings=source, latency=Latency())
+        look, *_ = signals.looks(60_000.0, 60_360.0, "old", "new")
+        assert (look.slow, look.stable_slow) == (10 - 1, 10)
+        assert signals.past
+        assert signals.past.edge == 0.1
+        assert signals.past.slow.ratio == pytest.approx(0.04)
+
+    def test_nothing_is_slow_where_nobody_asked(self) -> None:
+        source = Source()
+        source.points = (Point(360, "new", "2xx", 1),)
+        source.times = (self.times(6, "new", 0, 0, 0, 1),)
+        (look,) = Signals(source, timings=source).looks(300.0, 600.0, "old", "new")
+        assert look.slow == 0
+
+
+class TestLogs:
+    def test_failures_beyond_the_counted_minutes_are_seen_beside_estimates(self) -> None:
+        source = Source()
+        source.points = steady(1, 1001)
+        logs = Logs(Failure(60_100.0, "new"), Failure(60_130.0, "old"), Failure(60_140.0, "older"))
+        signals = Signals(source, logs=logs)
+        counted = signals.looks(60_000.0, 60_270.0, "old", "new", percent=20)
+        assert [look.end for look in counted] == [60_060]
+        # Counted until 60,060; the log is complete until half a minute ago.
+        assert logs.asked == [(60_060, 60_240)]
+        assert signals.fast == (
+            Look(60_120, 20, 1, 80, 0, counted=False),
+            Look(60_180, 20, 0, 80, 1, counted=False),
+            Look(60_240, 20, 0, 80, 0, counted=False),
+        )
+
+    def test_before_the_first_minute_is_counted_the_hour_before_tells_the_traffic(self) -> None:
+        source = Source()
+        source.points = steady(1, 1000)
+        signals = Signals(source, logs=Logs(Failure(60_010.0, "new")))
+        assert signals.looks(60_000.0, 60_060.0, "old", "new", percent=5) == ()
+        assert signals.fast == (Look(60_030, 2, 1, 48, 0, counted=False),)
+
+    def test_a_minute_that_is_cut_off_is_estimated_by_its_part(self) -> None:
+        found = estimated((), (60.0, 90.0), ("old", "new"), 50, 100.0)
+        assert found == (Look(90.0, 25, 0, 25, 0, counted=False),)
+
+    def test_more_failures_than_requests_were_expected_are_requests_as_well(self) -> None:
+        failures = [Failure(61.0, "new")] * 9
+        (look,) = estimated(failures, (60.0, 120.0), ("old", "new"), 5, 20.0)
+        assert (look.requests, look.errors) == (9, 9)
+
+    def test_without_the_right_to_read_them_they_are_done_without(self) -> None:
+        signals = Signals(Source(), logs=Logs(refuses=True))
+        signals.check(1000.0)
+        assert "permission denied" in signals.remark
+        signals.looks(300.0, 1000.0, "old", "new", percent=5)
+        assert signals.fast == ()
+
+    def test_where_they_fail_later_the_metric_decides(self) -> None:
+        logs = Logs()
+        signals = Signals(Source(), logs=logs)
+        signals.check(1000.0)
+        logs.refuses = True
+        signals.looks(300.0, 1000.0, "old", "new", percent=5)
+        assert (signals.fast, signals.remark) == ((), "")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airlock.errors import AirlockError
-from airlock.gcp.monitoring import Monitoring, Point, connect, horizon
+from airlock.gcp.monitoring import Durations, Monitoring, Point, connect, horizon
 from unit.loopback import serving
 
 if TYPE_CHECKING:
@@ -105,3 +105,53 @@ def test_something_else_is_not_taken_for_no_requests(server: Server) -> None:
     server.pages = [(200, {"timeSeries": [{"points": [{}]}]})]
     with pytest.raises(AirlockError, match="no time series"):
         api(server).requests(0.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "edges"),
+    [
+        (
+            {"exponentialBuckets": {"numFiniteBuckets": 2, "growthFactor": 2, "scale": 100}},
+            (0.1, 0.2, 0.4),
+        ),
+        ({"linearBuckets": {"numFiniteBuckets": 2, "width": 50, "offset": 100}}, (0.1, 0.15, 0.2)),
+        ({"linearBuckets": {"numFiniteBuckets": 1, "width": 50}}, (0.0, 0.05)),
+        ({"explicitBuckets": {"bounds": [100, 250]}}, (0.1, 0.25)),
+    ],
+)
+def test_durations_are_read_whatever_their_buckets(
+    server: Server, options: dict[str, Any], edges: tuple[float, ...]
+) -> None:
+    value = {"distributionValue": {"bucketOptions": options, "bucketCounts": ["7", "2"]}}
+    server.pages = [
+        (
+            200,
+            {
+                "timeSeries": [
+                    {
+                        "resource": {"labels": {"revision_name": "a"}},
+                        "points": [
+                            {"interval": {"endTime": "1970-01-01T00:02:00Z"}, "value": value}
+                        ],
+                    }
+                ]
+            },
+        )
+    ]
+    assert api(server).durations(60.0, 180.0) == (Durations(120.0, "a", edges, (7, 2)),)
+    assert "request_latencies" in server.asked[0]["filter"][0]
+
+
+def test_requests_are_slower_than_an_edge_from_its_bucket_on() -> None:
+    seen = Durations(60.0, "a", (0.1, 0.2, 0.4), (5, 3, 2, 1))
+    assert [seen.slower(edge) for edge in seen.edges] == [6, 3, 1]
+    assert seen.total == 11
+    cut = Durations(60.0, "a", (0.1, 0.2, 0.4), (5, 3))
+    assert [cut.slower(edge) for edge in cut.edges] == [3, 0, 0]
+
+
+@pytest.mark.parametrize("page", [[], {"timeSeries": [{"points": [{}]}]}])
+def test_something_else_is_not_taken_for_no_durations(server: Server, page: object) -> None:
+    server.pages = [(200, page)]
+    with pytest.raises(AirlockError, match="no time series"):
+        api(server).durations(0.0, 60.0)

@@ -23,7 +23,7 @@ from airlock.sandbox.cloud_run.runtime import Routes
 from airlock.sandbox.data_plane.images import ImageError
 from airlock.sandbox.data_plane.instances import Guard, StartError
 from airlock.sandbox.data_plane.proxy import NotListeningError, UpstreamError, forward, session
-from airlock.sandbox.data_plane.request_log import RequestLog, Series
+from airlock.sandbox.data_plane.request_log import Request, RequestLog, Series
 from airlock.sandbox.data_plane.revision_pool import RevisionPool
 from airlock.sandbox.ports import url_of
 from airlock.sandbox.web_server import WebServer
@@ -274,7 +274,7 @@ class DataPlane:
             return web.Response(status=404, text="The requested URL was not found on this server.")
         refusal = self._refuse(request, routes)
         if refusal is not None:
-            self._record(revision, refusal.status, 0.0)
+            self._record(revision, refusal.status, 0.0, request)
             return refusal
         return await self._serve(request, revision)
 
@@ -302,7 +302,7 @@ class DataPlane:
         pool, client = self._tables.pools.get(revision), self._client
         if pool is None or client is None:
             return web.Response(status=503, text="Service Unavailable")
-        timer = _Timer(lambda status, ms: self._record(revision, status, ms))
+        timer = _Timer(lambda status, ms: self._record(revision, status, ms, request))
         try:
             return await _answer(request, client, pool, timer)
         except TimeoutError:
@@ -312,10 +312,13 @@ class DataPlane:
         timer.answered(response.status)
         return response
 
-    def _record(self, revision: str, status: int, milliseconds: float) -> None:
+    def _record(
+        self, revision: str, status: int, milliseconds: float, request: web.Request
+    ) -> None:
         name = ServiceName.parse(revision.partition("/revisions/")[0])
         series = Series(name.project, name.location, name.service, short(revision), status)
-        self.log.record(series, milliseconds, self._clock.now())
+        sent = Request(request.method, str(request.url), request.headers.get("User-Agent", ""))
+        self.log.record(series, milliseconds, self._clock.now(), sent)
 
     async def _save_often(self) -> None:
         while True:

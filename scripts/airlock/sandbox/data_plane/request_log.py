@@ -7,6 +7,7 @@ The layout is that of Cloud Run's own metrics, ``run.googleapis.com/request_coun
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,8 @@ GROWTH = 1.4
 SCALE = 1.0
 """Exponential buckets as in google.api.Distribution: bucket i ends at SCALE · GROWTH^i ms."""
 
-_KEPT_PERIODS = 48 * 60
+_KEPT_PERIODS = 4 * 24 * 60
+_KEPT_ENTRIES = 50_000
 
 
 @dataclass(frozen=True, order=True)
@@ -81,8 +83,36 @@ def bucket_of(latency: float) -> int:
     return min(1 + math.floor(math.log(latency / SCALE, GROWTH)), BUCKETS + 1)
 
 
+@dataclass(frozen=True)
+class Request:
+    """What the caller sent: the parts that a request log shows."""
+
+    method: str = "GET"
+    url: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One answered request.
+
+    Args:
+        time: When it was answered, Unix seconds.
+        series: Whose it is.
+        latency: Milliseconds.
+        request: What the caller sent.
+    """
+
+    time: float
+    series: Series
+    latency: float
+    request: Request
+
+
 class RequestLog:
     """Counts responses; kept on disk so that figures survive a restart.
+
+    Single entries are not: the newest ones are kept in memory.
 
     Args:
         path: JSON file.
@@ -92,13 +122,17 @@ class RequestLog:
         self._path = path
         self._cells: dict[Series, dict[int, Cell]] = {}
         self._dirty = False
+        self.entries: deque[Entry] = deque(maxlen=_KEPT_ENTRIES)
         for entry in read_json(path, []):
             self._cells[Series(**entry["series"])] = {
                 int(start): _cell(value) for start, value in entry["cells"].items()
             }
 
-    def record(self, series: Series, latency: float, now: float) -> None:
+    def record(
+        self, series: Series, latency: float, now: float, request: Request | None = None
+    ) -> None:
         """Count one response of `latency` ms that ended at Unix time `now`."""
+        self.entries.append(Entry(now, series, latency, request or Request()))
         start = int(now // PERIOD) * PERIOD
         cells = self._cells.setdefault(series, {})
         if start not in cells and len(cells) >= _KEPT_PERIODS:
