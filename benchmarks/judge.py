@@ -6,7 +6,9 @@ Simulates releases of 30 minutes with a look after every minute, over base rates
 1 to 1000 requests a minute to the candidate, which has 5 % of the traffic: steady, following
 the hours of the day, with errors in bursts of 5 and of 20, with an outage that both revisions
 share, and with a cold first request. Bursty services also get *sick spells*: two minutes in which
-30 % fail, of one revision only. The judge knows of each what it would know of the days before.
+30 % fail, of one revision only. *Log only* is what is seen before requests are counted: failures,
+beside requests that are estimated from the traffic before. The judge knows of each what it would
+know of the days before.
 
 All releases go through a vectorised twin of the judge (`tests/simulation/oracle.py`, written with
 scipy); every release that is rolled back, and a sample of the others, goes through the judge itself
@@ -58,11 +60,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "diurnal": {"diurnal": True},
     "shared outage": {"outage": True},
     "cold start": {"cold": True},
+    "log only": {"diurnal": True, "estimated": True},
     "bursts of 5": {"burst": 5.0},
+    "bursts, log only": {"burst": 5.0, "estimated": True},
     "bursts of 20": {"burst": 20.0},
     "sick spells": {"spells": True},
 }
-BURSTY = ("bursts of 5", "bursts of 20", "sick spells")
+BURSTY = ("bursts of 5", "bursts, log only", "bursts of 20", "sick spells")
 SPELLS_UP_TO = 0.002
 """Above this a healthy revision would be sick for more than a quarter of an hour a day."""
 

@@ -123,6 +123,7 @@ def _config(_source: str) -> str:
         ("services.NAME.thresholds", "Thresholds"),
         ("services.NAME.thresholds.latency", "Latency"),
         ("services.NAME.smoke", "Smoke"),
+        ("services.NAME.probes", "Probes"),
         ("scan", "Scan"),
     ):
         section = document["$defs"][key]

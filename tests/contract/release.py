@@ -19,6 +19,7 @@ from airlock.config import Config, parse
 from airlock.delivery.client import AGENT
 from airlock.delivery.plan import Identity, plan
 from airlock.delivery.probe import Probe
+from airlock.delivery.probing import Probing
 from airlock.delivery.record import read
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
@@ -117,14 +118,19 @@ class Lab:
         """Release `image` in this process."""
         environ = {**self.stack.environ, **(environ or {})}
         section = (config or self.configure(service)).service(service)
+        metrics = monitoring.connect(environ, "p", "r", service)
+        probe, probes = Probe(section, self.root, environ), section.probes
         return Rollout(
             plan(Identity(run, f"run {run}"), service, section, image),
             cloud_run.connect(environ),
             Signals(
-                monitoring.connect(environ, "p", "r", service),
+                metrics,
                 logs=request_logs.connect(environ, "p", "r", service, agent=AGENT),
+                timings=metrics,
+                latency=section.thresholds.latency,
+                probes=Probing(probe, probes.per_minute, self.stack.clock) if probes else None,
             ),
-            Probe(section, self.root, environ),
+            probe,
             clock=self.stack.clock,
             notify=notify,
         ).run()

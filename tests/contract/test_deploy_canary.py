@@ -94,6 +94,21 @@ def test_a_version_that_fails_five_percent_is_rolled_back(shop: Lab) -> None:
     assert shop.record("failing").phase is Phase.ROLLED_BACK
 
 
+def test_probes_find_what_nobody_asks_for(shop: Lab) -> None:
+    first = released(shop, "quiet")
+    probed = shop.configure(
+        "quiet",
+        "    probes:\n      path: /basket\n      per-minute: 60\n"
+        "    thresholds:\n      latency: {}\n",
+        rollout=LONG,
+    )
+    image = shop.image("broken-basket", broken=("/basket",))
+    outcome = shop.release("quiet", image, config=probed, run="2-1")
+    assert outcome.result == "rolled-back"
+    assert "probes (100.0 %) of the candidate failed: odds of" in outcome.reason
+    assert shop.served("quiet") == {first: 100}
+
+
 def test_a_failed_smoke_test_keeps_the_candidate_from_traffic(shop: Lab) -> None:
     first = released(shop, "smoky")
     outcome = shop.release("smoky", shop.image("unready", broken=("/ready",)), run="2-1")

@@ -25,6 +25,9 @@ HISTORY = int(PERIOD) // 60
 _STRADDLE = 1 / 6
 """Part of the bursts that goes on into the next minute: bursts last ten seconds or so."""
 
+_RECENT = 10
+"""Minutes that an estimate of requests rests on."""
+
 _SICK = 0.3
 """Ratio of requests that fail in a sick spell or a shared outage."""
 
@@ -46,6 +49,8 @@ class Traffic:
         diurnal: Whether traffic follows the hours of the day, and errors follow traffic.
         outage: Whether something both revisions need fails for five minutes.
         cold: Whether the candidate's first request fails.
+        estimated: Whether requests are not counted but estimated, as where the judge sees failures
+            in the log before the metric shows the requests.
     """
 
     ratio: float
@@ -56,6 +61,7 @@ class Traffic:
     diurnal: bool = False
     outage: bool = False
     cold: bool = False
+    estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,22 @@ def releases(
         first = (n > 0).argmax(1)
         rows = np.arange(runs)
         e[rows, first] = np.minimum(e[rows, first] + 1, n[rows, first])
-    return Runs(n, e, m, errors(traffic, m, healthy, rng))
+    b = errors(traffic, m, healthy, rng)
+    return Runs(*_estimated(traffic, n, e, m, b)) if traffic.estimated else Runs(n, e, m, b)
+
+
+def _estimated(traffic: Traffic, n: Counts, e: Counts, m: Counts, b: Counts) -> list[Counts]:
+    """Return the counts with requests as `signals.estimated` has them, from ten minutes before."""
+    usual = np.full((len(n), _RECENT), traffic.per_minute / traffic.share)
+    totals = np.cumsum(np.hstack([usual, n + m]), 1)
+    rate = (totals[:, _RECENT:] - totals[:, :-_RECENT]) / _RECENT
+    busiest = np.maximum(rate, traffic.per_minute / traffic.share)
+    return [
+        np.maximum(e, np.rint(busiest * traffic.share).astype(np.int64)),
+        e,
+        np.maximum(b, np.rint(busiest * (1 - traffic.share)).astype(np.int64)),
+        b,
+    ]
 
 
 def histories(traffic: Traffic, count: int, rng: np.random.Generator) -> list[History]:

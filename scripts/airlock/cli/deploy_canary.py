@@ -14,6 +14,7 @@ from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.delivery.client import AGENT
 from airlock.delivery.plan import identity, plan
 from airlock.delivery.probe import Probe
+from airlock.delivery.probing import Probing
 from airlock.delivery.report import rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
@@ -77,6 +78,7 @@ def command(service: str, config: str, image: str, commit: str) -> int:
         logs=request_logs.connect(environ, *where, agent=AGENT),
         timings=metrics,
         latency=section.thresholds.latency,
+        probes=Probing(probe, section.probes.per_minute, clock) if section.probes else None,
     )
     try:
         with cancellable(), console.progress(f"Releasing {service}") as bar:

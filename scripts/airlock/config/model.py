@@ -142,6 +142,20 @@ class Smoke(Section, frozen=True):
     timeout: Span = _span(300)
 
 
+class Probes(Section, frozen=True):
+    """Requests of our own to the candidate while a step is watched. Sent only where this stands.
+
+    They buy the samples that traffic does not bring, of one route, and are told apart from it.
+
+    Args:
+        path: Route to ask for.
+        per_minute: How many.
+    """
+
+    path: Route = "/health"
+    per_minute: Annotated[int, Meta(ge=1, le=600)] = 60
+
+
 class Service(Section, frozen=True):
     """One Cloud Run service. Only `project` and `region` have no default.
 
@@ -156,6 +170,7 @@ class Service(Section, frozen=True):
         rollout: How traffic moves.
         thresholds: When the candidate is worse.
         smoke: How it is tested first.
+        probes: How it is asked while it is watched; not at all by default.
     """
 
     project: Text
@@ -168,6 +183,7 @@ class Service(Section, frozen=True):
     rollout: Rollout = msgspec.field(default_factory=Rollout)
     thresholds: Thresholds = msgspec.field(default_factory=Thresholds)
     smoke: Smoke = msgspec.field(default_factory=Smoke)
+    probes: Probes | None = None
 
 
 class Scan(Section, frozen=True):
@@ -230,5 +246,5 @@ class Config(Section, frozen=True):
 
 SECTIONS: dict[str, type[Section]] = {
     section.__name__: section
-    for section in (Config, Scan, Service, Rollout, Thresholds, Latency, Smoke)
+    for section in (Config, Scan, Service, Rollout, Thresholds, Latency, Smoke, Probes)
 }

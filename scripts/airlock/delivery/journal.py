@@ -81,7 +81,7 @@ class Journal:
         if judgement and record:
             watched = now - record.since
             self._steps[record.step] = _Judged(record.percent, record.since, watched, judgement)
-            self._looks = seen.looks
+            self._looks = (*seen.looks, *seen.fast)
 
 
 @dataclass(frozen=True)

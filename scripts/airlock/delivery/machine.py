@@ -146,7 +146,11 @@ def _judged(plan: Plan, seen: Observation, view: ServiceView, record: Record, no
     duration = plan.config.rollout.step_duration
     complete = seen.horizon >= record.since + duration
     judgement = judge(
-        (*seen.looks, *seen.fast), plan.config.thresholds, complete=complete, past=seen.past
+        (*seen.looks, *seen.fast),
+        plan.config.thresholds,
+        complete=complete,
+        past=seen.past,
+        probes=seen.probes,
     )
     policy = plan.config.thresholds.on_inconclusive
     # Nobody gets more of a candidate that looks bad: it is watched for as long again before the

@@ -31,6 +31,7 @@ class Observation:
         smoke: What its smoke tests gave; None before.
         looks: The candidate's and stable's requests, minute by minute.
         fast: Failures since then, beside requests that are estimated.
+        probes: What our own requests saw.
         past: What the service was like in the days before.
         horizon: End of the newest minute that can be seen.
     """
@@ -44,6 +45,7 @@ class Observation:
     smoke: SmokeResult | None = None
     looks: tuple[Look, ...] = ()
     fast: tuple[Look, ...] = ()
+    probes: tuple[Look, ...] = ()
     past: Past | None = None
     horizon: float = 0.0
 

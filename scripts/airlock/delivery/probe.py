@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
+
+import requests
 
 from airlock.delivery.client import ServiceSession
 from airlock.delivery.smoke import SmokeResult, run_routes, run_suite, suite_path
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airlock.config import Service
+
+_SERVER_ERROR = 500
+_PATIENCE = 5.0
+"""Seconds for one probe: the driver has other things to see to."""
 
 _TOKEN_AGE = 45 * 60.0  # an ID token lives for an hour
 
@@ -69,6 +76,22 @@ class Probe:
             )
         with ServiceSession(url, token) as session:
             return run_routes(session, smoke.paths)
+
+    def ask(self, url: str, audience: str, count: int) -> list[bool]:
+        """Ask the revision at `url` for the probes' route, `count` times.
+
+        Returns:
+            Of each answer whether it was no 5xx. What is not answered at all is left out: Cloud Run
+            answers for a revision that does not, so that it is the way there that is broken.
+        """
+        path = self._config.probes.path if self._config.probes else "/"
+        found = []
+        with ServiceSession(url, self._id_token(audience)) as session:
+            for _ in range(count):
+                with contextlib.suppress(requests.RequestException):
+                    status = session.get(path, allow_redirects=False, timeout=_PATIENCE).status_code
+                    found.append(status < _SERVER_ERROR)
+        return found
 
     def _id_token(self, audience: str) -> str:
         account = self._config.invoker

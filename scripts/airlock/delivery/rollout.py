@@ -15,6 +15,7 @@ from airlock.delivery.cancel import Cancelled
 from airlock.delivery.journal import Journal, StepLog
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
 from airlock.delivery.record import Phase, annotated, read
+from airlock.delivery.traffic import tag_url
 from airlock.errors import AirlockError
 from airlock.gcp.cloud_run import REACH, LostUpdateError
 from airlock.gcp.model import Change
@@ -174,9 +175,15 @@ class Rollout:
         watching = before.held is not None and record and record.phase is Phase.STEP
         looks = (
             self._signals.looks(
-                record.began, now, record.stable, record.candidate, percent=record.percent
+                record.began,
+                now,
+                record.stable,
+                record.candidate,
+                percent=record.percent,
+                url=tag_url(view),
+                audience=view.uri,
             )
-            if watching and record
+            if watching and record and view
             else before.looks
         )
         self._seen = replace(
@@ -185,6 +192,7 @@ class Rollout:
             revisions={name: revision for name, revision in found.items() if revision},
             looks=looks,
             fast=self._signals.fast,
+            probes=self._signals.probes,
             past=self._signals.past,
             horizon=horizon(now),
         )

@@ -11,6 +11,7 @@ from airlock.config import Latency
 from airlock.delivery.history import PERIOD as HISTORY
 from airlock.delivery.history import measured
 from airlock.delivery.judge import Look, Past
+from airlock.delivery.probing import without
 from airlock.errors import AirlockError
 from airlock.gcp.monitoring import PERIOD, horizon
 from airlock.gcp.request_logs import DELAY
@@ -18,6 +19,7 @@ from airlock.gcp.request_logs import DELAY
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from airlock.delivery.probing import Probing
     from airlock.gcp.monitoring import Durations, Point
     from airlock.gcp.request_logs import Failure
 
@@ -75,11 +77,13 @@ class Signals:
         logs: Where failures are seen sooner; None to do without.
         timings: Where the time they take is measured; None if it is not judged.
         latency: What slow is.
+        probes: Sends requests of our own; None to send none.
 
     Attributes:
         past: The days before, once something was looked at.
         fast: What is seen beyond the newest counted minute: failures from the log, beside requests
             that are estimated from the traffic before and the candidate's share.
+        probes: What our own requests saw.
         remark: Why the logs are not read, where they were to be; empty otherwise.
     """
 
@@ -90,16 +94,19 @@ class Signals:
         logs: Failures | None = None,
         timings: Timings | None = None,
         latency: Latency | None = None,
+        probes: Probing | None = None,
     ) -> None:
         self._source = source
         self._logs = logs
         self._timings = timings if latency else None
         self._latency = latency or Latency()
+        self._probing = probes
         self._asked: tuple[float, float, str, str] | None = None
         self._looks: tuple[Look, ...] = ()
         self._before: tuple[float, _Before] | None = None
         self.past: Past | None = None
         self.fast: tuple[Look, ...] = ()
+        self.probes: tuple[Look, ...] = ()
         self.remark = ""
 
     def check(self, now: float) -> None:
@@ -119,12 +126,20 @@ class Signals:
                 self._logs, self.remark = None, str(error)
 
     def looks(
-        self, began: float, now: float, stable: str, candidate: str, *, percent: int = 0
+        self,
+        began: float,
+        now: float,
+        stable: str,
+        candidate: str,
+        *,
+        percent: int = 0,
+        url: str = "",
+        audience: str = "",
     ) -> tuple[Look, ...]:
         """Return the whole minutes from `began` until the newest that can be seen.
 
         All of them are asked for every time: a point that arrives late replaces what stood there.
-        Sets `past` and `fast` as well.
+        Sets `past`, `fast` and `probes` as well. Our own requests are taken out.
 
         Args:
             began: When the candidate first got traffic, in seconds since the Unix epoch.
@@ -132,6 +147,8 @@ class Signals:
             stable: Short name of the revision to compare with.
             candidate: Short name of the revision that is judged.
             percent: The candidate's share of the traffic; 0 where nothing is estimated.
+            url: The candidate's own URL, for probes; empty for none.
+            audience: The service's URI, for an ID token.
 
         Raises:
             AirlockError: The source does not answer.
@@ -146,7 +163,12 @@ class Signals:
             self._looks = paired(points, stable, candidate, slower(durations, edge))
             self._asked = asked
         self.fast = self._beyond(asked, now, percent, before.rate)
-        return self._looks
+        if self._probing is None:
+            return self._looks
+        if url:
+            self._probing.run(url, audience)
+        self.probes = self._probing.looks()
+        return without(self._looks, self._probing.sent)
 
     def _days_before(self, began: float) -> _Before:
         """Return what is known of the days before `began`; a process that takes over asks again."""
