@@ -105,7 +105,7 @@ def test_probes_find_what_nobody_asks_for(shop: Lab) -> None:
     image = shop.image("broken-basket", broken=("/basket",))
     outcome = shop.release("quiet", image, config=probed, run="2-1")
     assert outcome.result == "rolled-back"
-    assert "probes (100.0 %) of the candidate failed: odds of" in outcome.reason
+    assert "probes (100.0 %) of the candidate failed: a bet on worse pays" in outcome.reason
     assert shop.served("quiet") == {first: 100}
 
 

@@ -182,7 +182,7 @@ def judge(
             reason = f"{_said(stream, evidence)}: {_odds(evidence.e_value, need, stream)}"
             return Judgement("rollback", reason, errors, stream.kind)
     if not complete:
-        so_far = f": odds of {errors.e_value:,.0f} to 1 so far that it is worse"
+        so_far = f": a bet on worse pays {errors.e_value:,.0f}:1 so far"
         doubt = so_far if errors.e_value >= _WORTH_SAYING else ""
         return Judgement("continue", f"{_said(first, errors)}{doubt}", errors)
     return _within(weighed)
@@ -461,7 +461,7 @@ def _counts(evidence: Evidence, slower: str, history: History) -> str:
 def _odds(e_value: float, need: float, stream: _Stream) -> str:
     odds = "over a billion" if e_value >= _HIGHEST_E else f"{e_value:,.0f}"
     bursts = ", counted by the burst" if stream.history.bursty else ""
-    return f"odds of {odds} to 1 that it is worse{bursts}, where {need:,.0f} to 1 is enough"
+    return f"a bet on worse pays {odds}:1{bursts}, and {need:,.0f}:1 is enough"
 
 
 def _too_little(stream: _Stream, evidence: Evidence, bound: float) -> str:

@@ -261,7 +261,7 @@ def test_the_reason_is_in_plain_words() -> None:
     assert found.verdict == "rollback"
     assert found.reason == (
         "candidate failed 31 of 640 requests (4.8 %), stable 2 of 9,120 (0.02 %): "
-        "odds of over a billion to 1 that it is worse, where 100 to 1 is enough"
+        "a bet on worse pays over a billion:1, and 100:1 is enough"
     )
     assert found.evidence.minutes_with_errors == 2
 
