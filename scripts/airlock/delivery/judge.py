@@ -188,29 +188,6 @@ def judge(
     return _within(weighed)
 
 
-def weigh(
-    looks: Sequence[Look], thresholds: Thresholds, history: History | None = None
-) -> Evidence:
-    """Return the counts and the e-value of the failed requests in `looks`."""
-    past = Past(errors=history or History())
-    return _weigh(_streams(looks, thresholds, past, ())[0])
-
-
-def within_bounds(
-    evidence: Evidence, thresholds: Thresholds, history: History | None = None
-) -> bool:
-    """Tell whether the candidate's true error ratio is below its bound, with 95 % confidence.
-
-    Were the ratio at the bound, so few errors would be seen with a chance of at most 5 %: against
-    the tolerance by the binomial test (without errors the rule of three, ``requests >= ln 0.05 /
-    ln(1 - tolerance)``), or against `relative_increase` times stable's ratio by the same test on
-    the candidate's part of the errors of both. Where errors come in bursts, both count bursts.
-    """
-    limit = _limit(thresholds.tolerance, evidence, history or History())
-    chance = _chance(evidence, limit, thresholds.relative_increase, history or History())
-    return chance <= DOUBT
-
-
 def suspicious(evidence: Evidence, thresholds: Thresholds) -> bool:
     """Tell whether more fail than the bound allows, though too few were seen to be sure of it."""
     most = _bound(evidence, thresholds.tolerance, thresholds.relative_increase) * evidence.requests
@@ -226,11 +203,6 @@ def clean_requests(bound: float, history: History | None = None) -> int:
         hidden = (history.dispersion - 1) / math.log(history.dispersion)
         return math.ceil(-math.log(DOUBT) / bound * hidden)
     return math.ceil(math.log(DOUBT) / math.log1p(-bound))
-
-
-def counts(evidence: Evidence) -> str:
-    """Return the counts as people say them."""
-    return _counts(evidence, "", History())
 
 
 def _streams(
@@ -299,24 +271,32 @@ def _minutes_needed(stream: _Stream, *, complete: bool) -> int:
 
 
 def _within(weighed: Sequence[tuple[_Stream, Evidence]]) -> Judgement:
-    """Return whether what was counted is enough for a promotion."""
-    (first, errors), *others = weighed
-    bought = ""
-    for stream, evidence in [(first, errors), *(each for each in others if each[0].edge)]:
+    """Return whether what was counted is enough for a promotion.
+
+    Were the error ratio at the bound, so few errors would be seen with a chance of at most 5 %:
+    against the tolerance by the binomial test (without errors the rule of three, ``requests >=
+    ln 0.05 / ln(1 - tolerance)``), or against `relative_increase` times stable's ratio by the same
+    test on the candidate's part of the errors of both. Where errors come in bursts, both count
+    bursts. Probes may add to the requests that are held against the tolerance.
+    """
+    errors = weighed[0][1]
+    probed = next((evidence for stream, evidence in weighed if stream.kind == "probes"), None)
+    reason = ""
+    for stream, evidence in weighed:
+        if stream.kind == "probes":
+            continue
         counted = [look for look in stream.looks if look.counted]
         seen = _weigh(replace(stream, looks=counted)) if evidence.estimated else evidence
         limit = _limit(stream.tolerance, seen, stream.history)
-        chance = _chance(seen, limit, stream.increase, stream.history)
-        if chance <= DOUBT:
-            continue
         bound = _bound(seen, limit, stream.increase)
-        probed = next((each for s, each in others if s.kind == "probes"), None)
-        if stream is first and probed and _bought(seen, probed, limit, first.history):
+        bought = ""
+        if _chance(seen, limit, stream.increase, stream.history) > DOUBT:
+            if stream.edge or not probed or not _bought(seen, probed, limit, stream.history):
+                why = _too_little(stream, seen, bound)
+                return Judgement("inconclusive", why, errors, stream.kind)
             bought = f", with {probed.requests:,} probes of which {probed.errors:,} failed"
-            continue
-        return Judgement("inconclusive", _too_little(stream, seen, bound), errors, stream.kind)
-    bound = _bound(errors, _limit(first.tolerance, errors, first.history), first.increase)
-    reason = f"{_said(first, errors)}{bought}: fewer than {_percent(bound)} fail (95 % confidence)"
+        certain = f"fewer than {_percent(bound)} fail (95 % confidence)"
+        reason = reason or f"{_said(stream, seen)}{bought}: {certain}"
     return Judgement("promote", reason, errors)
 
 
@@ -329,11 +309,14 @@ def _bought(seen: Evidence, probed: Evidence, limit: float, history: History) ->
 
 
 def _chance(evidence: Evidence, limit: float, increase: float, history: History) -> float:
-    """Return the chance of so few errors at the bound that is easier to keep."""
+    """Return the chance of so few errors at the bound that is easier to keep, if it is asked for.
+
+    Against stable only where the tolerance is not enough: thousands of errors take their time.
+    """
     chance = _tail(evidence, limit, history)
     n, m = evidence.requests, evidence.stable_requests
     together = evidence.errors + evidence.stable_errors
-    if not (n and m and together):
+    if chance <= DOUBT or not (n and m and together):
         return chance
     if history.bursty:
         density = history.ratio / (history.dispersion - 1)

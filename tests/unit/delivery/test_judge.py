@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,17 +20,28 @@ from airlock.delivery.judge import (
     clean_requests,
     judge,
     suspicious,
-    weigh,
-    within_bounds,
 )
 from simulation import oracle
 from simulation.traffic import Traffic, histories, releases
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 THRESHOLDS = Thresholds()
 
 
 def looks(*rows: tuple[int, int, int, int]) -> tuple[Look, ...]:
     return tuple(Look(60.0 * index, *row) for index, row in enumerate(rows, 1))
+
+
+def weigh(seen: Sequence[Look], thresholds: Thresholds, day: History | None = None) -> Evidence:
+    return judge(seen, thresholds, complete=False, past=Past(day or History())).evidence
+
+
+def certain(look: Look, thresholds: Thresholds = THRESHOLDS, day: History | None = None) -> bool:
+    """Tell whether these requests are enough for a promotion."""
+    found = judge((look,), thresholds, complete=True, past=Past(day or History()))
+    return found.verdict == "promote"
 
 
 def past(**known: object) -> Past:
@@ -248,12 +260,12 @@ def test_where_there_is_one_minute_to_see_it_decides_once_the_step_is_over() -> 
 
 
 def test_millions_of_errors_are_judged_at_once() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     busy = looks(*[(10**9, 4_990_000, 10**9, 4_990_000)] * 30)
     assert judge(busy, THRESHOLDS, complete=True).verdict == "promote"
     bursty = past(requests=10**9, errors=4_990_000, dispersion=50.0)
     assert judge(busy, THRESHOLDS, complete=True, past=bursty).verdict == "promote"
-    assert time.monotonic() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_the_reason_is_in_plain_words() -> None:
@@ -313,27 +325,18 @@ def test_any_counts_can_be_judged(rows: list[tuple[int, int, int, int]]) -> None
 
 
 def test_bounds_follow_a_stable_revision_that_fails() -> None:
-    evidence = Evidence(
-        requests=20_000,
-        errors=200,
-        stable_requests=20_000,
-        stable_errors=200,
-        minutes_with_errors=9,
-        e_value=1.0,
-    )
-    assert within_bounds(evidence, THRESHOLDS)
-    assert not within_bounds(evidence, Thresholds(relative_increase=1.0))
+    seen = Look(60.0, 20_000, 200, 20_000, 200)
+    assert certain(seen)
+    assert not certain(seen, Thresholds(relative_increase=1.0))
 
 
 def test_a_stable_that_failed_once_allows_nothing_yet() -> None:
-    lucky = Evidence(40, 0, 10, 1, 0, 1.0)
-    assert not within_bounds(lucky, THRESHOLDS)
+    assert not certain(Look(60.0, 40, 0, 10, 1))
 
 
 def test_more_clean_requests_are_needed_where_errors_hide_in_bursts() -> None:
     day = History(10**6, 1000, dispersion=9.0, known=True)
     needed = clean_requests(0.005, day)
     assert needed == 2182
-    for requests, enough in ((needed, True), (needed - 1, False)):
-        clean = Evidence(requests, 0, 10**6, 0, 0, 1.0)
-        assert within_bounds(clean, THRESHOLDS, day) is enough
+    assert certain(Look(60.0, needed, 0, 10**6, 0), day=day)
+    assert not certain(Look(60.0, needed - 1, 0, 10**6, 0), day=day)
