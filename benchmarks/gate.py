@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
-from scan import Bench  # noqa: E402
+from scan import Bench  # type: ignore[import-not-found]  # noqa: E402 - this folder is no package
 
 from airlock.clock import ScaledClock  # noqa: E402 - the paths come first
 from airlock.sandbox import export  # noqa: E402
@@ -212,7 +212,7 @@ def fifty(folder: Path, repeat: int) -> float:
         scratch = Path(name)
         (scratch / "home").mkdir(mode=0o700)
         bench = Bench(folder, folder, scratch, {}, repeat)
-        return bench.change(f"HEAD~{COMMITS}").median("own")
+        return float(bench.change(f"HEAD~{COMMITS}").median("own"))
 
 
 def summary(measured: Measured, own: float) -> dict[str, float]:

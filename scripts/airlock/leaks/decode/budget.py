@@ -42,11 +42,14 @@ class Budget(msgspec.Struct):
     Args:
         room: Unpacked bytes that are left.
         members: Members that are left.
+        looks: Places in what was unpacked or decoded that may still be looked at for a generic
+            secret: each costs more than a thousand bytes of other text.
         notes: What was left out, and why, for people; nothing of the file's own text.
     """
 
     room: int
     members: int = 50_000
+    looks: int = 50_000
     notes: set[str] = msgspec.field(default_factory=set)
 
     @classmethod
@@ -68,6 +71,14 @@ class Budget(msgspec.Struct):
             data = data[: self.room]
         self.room -= len(data)
         return data
+
+    def look(self, places: list[int]) -> list[int]:
+        """Return `places`, cut where the budget ends."""
+        if len(places) > self.looks:
+            self.notes.add("has more places that promise a secret than are looked at")
+            places = places[: self.looks]
+        self.looks -= len(places)
+        return places
 
     def windows(self, read: Read) -> Iterator[bytes]:
         """Yield what `read` gives until it gives nothing or breaks, in windows that overlap.

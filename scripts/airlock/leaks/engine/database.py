@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # ^ and $ match at lines. A pattern may match the empty text; that one does is no reason to fail.
 _FLAGS = hs.HS_FLAG_MULTILINE | hs.HS_FLAG_ALLOWEMPTY
+_BLOCK, _FEWEST = 4096, 3
+"""Bytes in which runs of one byte are looked for, and how many of these blocks are a long one."""
 _PREFILTER = _FLAGS | hs.HS_FLAG_PREFILTER
 
 
@@ -49,8 +51,55 @@ class Database:
         if scratch is None:
             # Scratch space is for one pass at a time.
             scratch = self._local.scratch = hs.Scratch(self._compiled)
+        for start, stop in stretches(text):
+            self._pass(text[start:stop], start, handler, scratch)
+
+    def _pass(
+        self, text: bytes | memoryview, start: int, handler: Handler, scratch: hs.Scratch
+    ) -> None:
+        def shifted(index: int, begin: int, end: int, flags: int, context: object) -> bool | None:
+            return handler(index, begin, start + end, flags, context)
+
         padded = b"".join((b"\n", text, b"\n"))
-        self._compiled.scan(padded, match_event_handler=handler, scratch=scratch)
+        self._compiled.scan(
+            padded, match_event_handler=shifted if start else handler, scratch=scratch
+        )
+
+
+def stretches(text: bytes | memoryview) -> list[tuple[int, int]]:
+    """Return the stretches of `text` that are worth a look: all but long runs of one byte.
+
+    Disk images, and whoever wants to be slow, have megabytes of zeros. Some patterns would match at
+    each of them. The beginning and the end of a run belong to what is around it.
+    """
+    if len(text) < _FEWEST * _BLOCK:
+        return [(0, len(text))]
+    view = memoryview(text)
+    found: list[tuple[int, int]] = []
+    begin = run = 0
+    last = -1
+    for at in range(0, len(text), _BLOCK):
+        byte = _only(view[at : at + _BLOCK])
+        if byte == last and byte >= 0:
+            continue
+        # Of a run, its first and its last block are looked at.
+        if last >= 0 and at - run >= _FEWEST * _BLOCK:
+            found.append((begin, run + _BLOCK))
+            begin = at - _BLOCK
+        run, last = at, byte
+    if last >= 0 and len(text) - run >= _FEWEST * _BLOCK:
+        found.append((begin, run + _BLOCK))
+        begin = len(text) - _BLOCK
+    return [*found, (begin, len(text))]
+
+
+def _only(block: memoryview) -> int:
+    """Return the byte that a block is full of; -1 if there is none."""
+    first = block[0]
+    # Most blocks are told by three of their bytes.
+    if first != block[-1] or first != block[len(block) // 2]:
+        return -1
+    return first if bytes(block).count(first) == len(block) else -1
 
 
 def build(

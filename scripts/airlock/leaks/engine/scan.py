@@ -147,10 +147,10 @@ class Engine:
         for place, ends in hits.rules.items():
             confirmer = self._confirmers.get(place) or self._confirmer(place)
             yield from confirmer.spans(text.text, ends, text.place, more=text.more)
-        if hits.generic:
-            yield from guessed(
-                text.text, hits.generic, text.place, self._everywhere, more=text.more
-            )
+        # What a file holds as it is may be as slow as it is long; what it unpacks to may not.
+        generic = text.budget.look(hits.generic) if text.depth else hits.generic
+        if generic:
+            yield from guessed(text.text, generic, text.place, self._everywhere, more=text.more)
 
     def _confirmer(self, place: int) -> Confirmer:
         made = Confirmer(self._rules[place], place, self._everywhere)

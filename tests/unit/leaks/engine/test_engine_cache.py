@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airlock.leaks.engine import database
 from airlock.leaks.engine.cache import Cache
@@ -122,3 +125,28 @@ def test_a_database_that_does_not_load_is_compiled_again(tmp_path: Path) -> None
     made(tmp_path).write(file.name, bytes(content))
     assert hits(build(made(tmp_path), asked), b"abb\nc") == [(0, 2), (0, 3), (1, 5)]
     assert len(asked) == 2
+
+
+def test_long_runs_of_one_byte_are_passed_over() -> None:
+    built = build(None, [])
+    run = b"\0" * 1_000_000
+    text = b"ab" + run + b"abb" + run
+    assert hits(built, text) == [(0, 2), (0, 1_000_004), (0, 1_000_005)]
+    assert sum(stop - start for start, stop in database.stretches(text)) < 50_000
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([b"\0", b"A", b"abb\nc", b"b"]), st.integers(1, 20_000)),
+        max_size=6,
+    )
+)
+def test_no_more_than_the_inside_of_a_run_is_passed_over(parts: list[tuple[bytes, int]]) -> None:
+    text = b"".join(part * count for part, count in parts)
+    seen = database.stretches(text)
+    assert seen[0][0] == 0
+    assert seen[-1][1] == len(text)
+    for (_, stop), (start, _) in itertools.pairwise(seen):
+        # With a good part of it on either side.
+        assert len(set(text[stop - 4000 : start + 4000])) == 1
+        assert start > stop
