@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import resource
 import sys
@@ -320,12 +319,16 @@ def _comment(
 
 
 def _sarif(result: Result) -> str:
+    import json  # noqa: PLC0415 - only where it is written
+
     from airlock.leaks.reports.sarif import sarif  # noqa: PLC0415 - only where it is written
 
     return json.dumps(sarif(result), indent=2) + "\n"
 
 
 def _json(result: Result) -> str:
+    import json  # noqa: PLC0415 - see above
+
     from airlock.leaks.reports.document import document  # noqa: PLC0415 - see above
 
     return json.dumps(document(result), indent=2) + "\n"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -85,6 +84,8 @@ def parse(raw: bytes) -> Baseline:
     Raises:
         AirlockError: It is none.
     """
+    import json  # noqa: PLC0415 - few repositories have one
+
     try:
         return Baseline(_results(json.loads(raw)))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
