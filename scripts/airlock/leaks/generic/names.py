@@ -104,25 +104,21 @@ def _tail(kind: str, part: str, after: Sequence[str]) -> str:
 
 def _head(kind: str, part: str, before: Sequence[str]) -> list[str]:
     """Say what stands before the word."""
-    found = []
+    first, last = (before[0], before[-1]) if before else ("", "")
+    said = {
+        "token:place": kind == TOKEN and not vocabulary.PLACES.isdisjoint(before),
+        "token:request": kind == TOKEN and last == "client",
+        "head:product": kind == PASSWORD and last in vocabulary.PRODUCTS,
+        "head:verb": first in vocabulary.VERBS,
+        "head:unreal": not vocabulary.UNREAL.isdisjoint(before),
+        "head:fleeting": not vocabulary.FLEETING.isdisjoint(before) or part in {"csrf", "xsrf"},
+        "head:public": "public" in before or "pub" in before,
+        "name:signature": part in {"signature", "sig"},
+        "name:several": part in vocabulary.SEVERAL,
+    }
+    found = [feature for feature, holds in said.items() if holds]
     if kind == KEY and part in {"key", "keys"}:
         found.append(_key(before))
-    if kind == TOKEN and not vocabulary.PLACES.isdisjoint(before):
-        found.append("token:place")
-    if kind == TOKEN and before[-1:] == ["client"]:
-        found.append("token:request")
-    if before and before[0] in vocabulary.VERBS:
-        found.append("head:verb")
-    if not vocabulary.UNREAL.isdisjoint(before):
-        found.append("head:unreal")
-    if not vocabulary.FLEETING.isdisjoint(before) or part in {"csrf", "xsrf"}:
-        found.append("head:fleeting")
-    if part in {"signature", "sig"}:
-        found.append("name:signature")
-    if part in vocabulary.SEVERAL:
-        found.append("name:several")
-    if "public" in before or "pub" in before:
-        found.append("head:public")
     return found
 
 

@@ -25,6 +25,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NO_LETTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xbf\xd7\xf7]")
 _MANY = 0.8
 """Symbols, as `values` counts them, that are more than a format has."""
+_DIGIT = re.compile("[0-9]")
+"""`str.isdigit` would take the second byte of an accented letter for one."""
 _PLAIN = re.compile(r"[A-Za-z_.-]+")
 _PASSWORDS = frozenset(("url", "sql", "shell", "login", "pgpass", "compare"))
 _BY_CLASS = ("size:", "classes:")
@@ -97,7 +99,7 @@ def describe(form: Form, file: files.Kind, *, translated: bool = False) -> dict[
     found[f"file:{file}"] = 1.0
     if translated:
         found["file:translated"] = 1.0
-        if not any(map(str.isdigit, form.value)):
+        if _DIGIT.search(form.value) is None:
             found["translated:words"] = 1.0
     group = form.kind
     if form.kind == "assign":

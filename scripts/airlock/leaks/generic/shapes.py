@@ -36,7 +36,7 @@ _NEVER = (
         r"|empty|unset|unknown|never|always|yes|no|on|off)(?:[?!;,\[<(].*)?"
     ),
     (
-        r"(?i:(?:hs|rs|es|ps)\d{3}|(?:cram|scram|digest)-[\w-]+|sha-?\d+(?::\d+)?|md5|aes-?\d*(?:[-/]\w+)*"
+        r"(?i:(?:hs|rs|es|ps)\d{3}|(?:cram|scram|digest)-[\w-]+|utf-?\d+|iso-8859-\d+|sha-?\d+(?::\d+)?|md5|aes-?\d*(?:[-/]\w+)*"
         r"|(?:pbkdf2|rsa|ecdsa|hmac|bcrypt|scrypt|argon2|plain|basic|bearer|digest|oauth2?|jwt|ssh-rsa"
         r"|ssh-ed25519)[\w/-]*)"
     ),
@@ -46,9 +46,9 @@ _NEVER = (
     r"[\w.$]+\[[^\]]*\].*|\.[A-Za-z]\w*(?:\.\w+)+|['\"]?\)[.\[].*|![A-Za-z]+",
     # A document of JSON.
     r"\s*[\[{]+\s*\\{0,3}[\"'][\w $@.-]*\\{0,3}[\"']\s*[:,\]].*",
-    r"\\?[A-Za-z]+(?:\\+[A-Za-z]+)+(?:::class)?",
+    r"\\?[A-Za-z]+(?:\\+[A-Za-z]+)+(?:::class)?|\$[A-Za-z_]\w*-",
     r" ?[.+] ?[$(].*| ?\+ .*|\.[a-z]+\(.*|\+.*\+",
-    r"(?:.*[^\\])?\$(?:\{[\w.]+[:}/]|\([A-Za-z_<]).*",
+    r"(?:.*[^\\])?\$(?:\{[\w.]+[:}/(]|\([A-Za-z_<]).*",
     r"['\"] ?[.+&].*|.*[.+&] ?['\"]",
     r".*(?:\(\?[:=!<]|\[[^\]]+\][+*{]|\\[dwsbWDSBK](?:[^a-z0-9].*)?).*|\^.*",
     r".*(?:</|/>|<\w+>|&\w+;).*",

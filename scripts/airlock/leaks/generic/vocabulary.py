@@ -149,6 +149,9 @@ VERBS = _set(
 )
 """What before a name makes it something that is done: `checkPassword`."""
 
+PRODUCTS = _set("bitwarden kee last nord one proton")
+"""What before a pass or password names a program that keeps passwords."""
+
 UNREAL = _set(
     "bad bogus dummy example existing expired fake invalid mock mocked non not sample unknown wrong"
 )
