@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _POLL = 2.0
 _TRIES = 5
+_STALE_TRIES = 15
 
 
 def apply_and_watch(
@@ -52,13 +53,13 @@ def apply_and_watch(
     Raises:
         AirlockError: The service is gone, keeps changing, or did not do it in time.
     """
-    record = _written(cloud, service, write, clock)
+    record, generation = _written(cloud, service, write, clock)
     if record is None or not record.open:
         return record
     shares = writes.intended(record)
     until = clock.now() + timeout
     while True:
-        view = _existing(cloud, service)
+        view = _existing(newest(cloud, service, generation, clock), service)
         if _state(read(view)) != _state(record):
             raise AirlockError(
                 "somebody else changed the rollout meanwhile", where=service, fix="Run it again"
@@ -85,23 +86,40 @@ def apply_and_watch(
         clock.sleep(_POLL)
 
 
+def newest(cloud: Cloud, service: str, generation: int, clock: Clock) -> ServiceView | None:
+    """Return the service once an answer shows at least `generation`, or None where there is none.
+
+    An answer may be behind our own last write; one that stays so for half a minute is believed.
+
+    Raises:
+        AirlockError: Permission denied or unreachable.
+    """
+    for _ in range(_STALE_TRIES):
+        view = cloud.read(service)
+        if (view.generation if view else 0) >= generation:
+            return view
+        clock.sleep(_POLL)
+    return cloud.read(service)
+
+
 def _written(
     cloud: Cloud, service: str, write: Callable[[ServiceView], Write | None], clock: Clock
-) -> Record | None:
+) -> tuple[Record | None, int]:
+    """Return the record that was written and the generation it made, 0 if that is not known."""
     for _ in range(_TRIES):
-        view = _existing(cloud, service)
+        view = _existing(cloud.read(service), service)
         made = write(view)
         if made is None:
-            return None
+            return None, 0
         try:
-            cloud.update(view, Change(annotated(view, made.record), made.traffic))
+            generation = cloud.update(view, Change(annotated(view, made.record), made.traffic))
         except LostUpdateError:
             # Perhaps by our own try, whose answer was lost.
-            if _state(read(_existing(cloud, service))) == _state(made.record):
-                return made.record
+            if _state(read(_existing(cloud.read(service), service))) == _state(made.record):
+                return made.record, 0
             clock.sleep(random.random() * _POLL)  # noqa: S311 - jitter
             continue
-        return made.record
+        return made.record, generation
     raise AirlockError("the service keeps changing", where=service, fix="See who else deploys it")
 
 
@@ -109,8 +127,7 @@ def _state(record: Record | None) -> tuple[str, int, Phase] | None:
     return (record.rollout, record.epoch, record.phase) if record else None
 
 
-def _existing(cloud: Cloud, service: str) -> ServiceView:
-    view = cloud.read(service)
+def _existing(view: ServiceView | None, service: str) -> ServiceView:
     if view is None:
         raise AirlockError(
             "no such service", where=service, fix="Check project, region and name in the file"

@@ -75,6 +75,8 @@ def decide(  # noqa: PLR0911 - one guard clause per situation reads best
     if view is None:
         return Done("superseded", "somebody deleted the service")
     record = read(view)
+    if record is None and seen.last is not None:
+        return _without_record(plan, seen.last, view, now)
     if record is None or (record.rollout, record.epoch) != (plan.identity.rollout, seen.held):
         return Done("superseded", _who(record))
     if not record.open:
@@ -83,12 +85,24 @@ def decide(  # noqa: PLR0911 - one guard clause per situation reads best
         return writes.abandon(record, view, now)
     if record.phase is Phase.ROLLBACK:
         return _rollback(record, view, now)
-    if seen.interleaved and record.phase in {Phase.STEP, Phase.PROMOTE}:
+    if seen.interleaved:
         # What that write held is gone; it may have been somebody's rollback.
         return _fail(plan, record, view, "somebody else changed the service meanwhile", now=now)
     if record.phase is Phase.DEPLOY:
         return _deploy(plan, seen, view, record, now)
     return _traffic(plan, seen, view, record, now)
+
+
+def _without_record(plan: Plan, last: Record, view: ServiceView, now: float) -> Action:
+    """Go back where a tool that owns all annotations has dropped the record and not the traffic.
+
+    Nobody could continue a split that is not explained on the service.
+    """
+    if not last.open:
+        return Done(RESULTS[last.phase], last.reason)
+    if writes.overruled(last, view):
+        return writes.abandon(last, view, now)
+    return _fail(plan, last, view, "somebody removed the rollout record", now=now)
 
 
 def _deploy(  # noqa: PLR0911 - see decide

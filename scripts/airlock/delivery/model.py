@@ -26,6 +26,7 @@ class Observation:
         revisions: The revisions that `machine.wanted` names, as far as they exist.
         started: When this process began, in seconds since the Unix epoch.
         held: Epoch that this process wrote; None before its first write.
+        last: The record that this process wrote last.
         interleaved: Whether somebody else wrote in the same moment as this process did.
         warm: What warming the candidate up gave; None before.
         smoke: What its smoke tests gave; None before.
@@ -40,6 +41,7 @@ class Observation:
     revisions: Mapping[str, RevisionView] = field(default_factory=dict)
     started: float = 0.0
     held: int | None = None
+    last: Record | None = None
     interleaved: bool = False
     warm: WarmResult | None = None
     smoke: SmokeResult | None = None

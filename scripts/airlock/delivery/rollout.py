@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airlock.delivery import machine, writes
+from airlock.delivery.apply import newest
 from airlock.delivery.cancel import Cancelled
 from airlock.delivery.journal import Journal, StepLog
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
@@ -119,6 +120,7 @@ class Rollout:
         self._journal = Journal(plan.config.rollout.steps)
         self._seen = Observation(None, started=clock.now())
         self._attempted = False
+        self._generation = 0
 
     def run(self) -> Outcome:
         """Carry the rollout out and return how it ended.
@@ -165,9 +167,16 @@ class Rollout:
                     ) from None
                 self._clock.sleep(random.random() * _CONFLICT_PAUSE)  # noqa: S311 - jitter
 
+    def _newest(self) -> ServiceView | None:
+        """Return the service, and not as it was before our own last write.
+
+        An answer that is behind would look like somebody else's change.
+        """
+        return newest(self._cloud, self._plan.service, self._generation, self._clock)
+
     def _observe(self) -> None:
         before = self._seen
-        view = self._cloud.read(self._plan.service)
+        view = self._newest()
         names = machine.wanted(self._plan, view, before.held)
         found = {name: self._cloud.revision(self._plan.service, name) for name in names}
         now = self._clock.now()
@@ -217,18 +226,21 @@ class Rollout:
         change = Change(annotated(view, write.record), write.traffic, write.revision)
         if view is not None:
             # Retries of what was asked in between can take a minute: long enough for a person.
-            current = self._cloud.read(view.name)
+            current = self._newest()
             if current is None or current.generation != view.generation:
                 raise LostUpdateError(view.name)
         self._attempted = True
         if view is None or write.create:
-            self._cloud.create(self._plan.service, change)
+            generation = self._cloud.create(self._plan.service, change)
             interleaved = False
         else:
             generation = self._cloud.update(view, change)
             # Whether a write of annotations alone counts as a generation is not documented.
             interleaved = generation > view.generation + 1
-        self._seen = replace(self._seen, held=write.record.epoch, interleaved=interleaved)
+        self._generation = max(self._generation, generation)
+        self._seen = replace(
+            self._seen, held=write.record.epoch, last=write.record, interleaved=interleaved
+        )
         self._notify(Progress(self._journal.fraction, _said(write.record)))
 
     def _after_failure(self, error: Exception) -> Outcome:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from airlock.delivery import writes
 from airlock.delivery.apply import apply_and_watch
 from airlock.delivery.record import Phase, Record, read, run_of
-from airlock.delivery.traffic import described, served
+from airlock.delivery.traffic import described, served, tagged
 from airlock.gcp.cloud_run import REACH
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ def settle(
     view = cloud.read(service, reach=REACH)
     if view is None:
         return Settled(service, False, f"{service} does not exist")
-    allowed, why = may_settle(read(view), rollout, clock.now())
+    allowed, why = may_settle(_record(cloud, view), rollout, clock.now())
     if not allowed:
         return Settled(service, False, why)
 
     def write(current: ServiceView) -> Write | None:
-        record = read(current)
+        record = _record(cloud, current)
         if record is None or not may_settle(record, rollout, clock.now())[0]:
             return None
         # The next epoch fences off a process that outlived its job.
@@ -111,3 +111,8 @@ def settle(
     after = described(writes.intended(done))
     text = f"{after} stays" if after == before else f"traffic was {before}, now it is {after}"
     return Settled(service, True, f"{why}; {text}")
+
+
+def _record(cloud: Cloud, view: ServiceView) -> Record | None:
+    found, ours = read(view), tagged(view)
+    return found if found or not ours else writes.orphan(view, cloud.revision(view.name, ours))

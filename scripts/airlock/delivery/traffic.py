@@ -73,6 +73,11 @@ def halves(stable: str, candidate: str, percent: int) -> dict[str, int]:
     return _shares((Target(stable, WHOLE - percent), Target(candidate, percent)), "")
 
 
+def tagged(view: ServiceView, tag: str = CANDIDATE_TAG) -> str:
+    """Return the short name of the revision that `tag` is meant to stand on; empty if none."""
+    return next((entry.revision for entry in view.traffic if entry.tag == tag), "")
+
+
 def tag_url(view: ServiceView, tag: str = CANDIDATE_TAG) -> str:
     """Return the URL of its own that `tag` has by now; empty if it has none."""
     return next((status.uri for status in view.statuses if status.tag == tag and status.uri), "")

@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from airlock.config import Service
     from airlock.delivery.judge import Judgement
     from airlock.delivery.plan import Identity, Plan
-    from airlock.gcp.model import ServiceView
+    from airlock.gcp.model import RevisionView, ServiceView
 
 GRACE = 300.0
 """Seconds that a lease outlasts the longest time its phase can take: retries, a slow runner."""
+
+
+CANDIDATE_LABEL, STABLE_LABEL = "airlock-candidate", "airlock-stable"
+"""Labels of a revision that we made: its own name, and the stable revision it was to replace. They
+outlive the record where a tool drops annotations. The name is there because a revision that
+somebody makes from the same template inherits them all."""
 
 
 def intended(record: Record) -> dict[str, int]:
@@ -75,7 +81,9 @@ def deploy(plan: Plan, view: ServiceView | None, stable: str, epoch: int, now: f
     record = _first(plan, Phase.DEPLOY, stable, epoch, now)
     record = replace(record, percent=0 if stable else WHOLE)
     tags = user_tags(view) if view else ()
-    labels = {"commit-sha": plan.commit.lower()} if plan.commit else {}
+    labels = {CANDIDATE_LABEL: plan.candidate, STABLE_LABEL: stable}
+    if plan.commit:
+        labels["commit-sha"] = plan.commit.lower()
     return Write(
         record,
         targets(intended(record), tags, candidate=plan.candidate),
@@ -134,7 +142,8 @@ def back(
         judgement: What the decision rests on.
     """
     if not record.stable:
-        return close(record, Phase.FAILED, f"{reason}; there is no earlier revision", now)
+        closed = close(record, Phase.FAILED, f"{reason}; there is no earlier revision", now)
+        return dataclasses.replace(closed, traffic=targets(intended(record), user_tags(view)))
     changed = replace(
         record,
         phase=Phase.ROLLBACK,
@@ -177,6 +186,37 @@ def abandon(record: Record, view: ServiceView, now: float) -> Write:
         return closed
     shares = targets(desired(view), user_tags(view))
     return dataclasses.replace(closed, traffic=shares)
+
+
+def orphan(view: ServiceView, candidate: RevisionView | None) -> Record | None:
+    """Return the record of a split that is ours although its record is gone; None if it is not.
+
+    A tool that manages all of a service's annotations may drop ours. The candidate's labels still
+    say what it was to replace.
+
+    Args:
+        view: The service, without a record.
+        candidate: The revision that carries our tag.
+    """
+    if candidate is None or candidate.labels.get(CANDIDATE_LABEL) != candidate.name:
+        return None
+    stable = candidate.labels.get(STABLE_LABEL, "")
+    shares = desired(view)
+    percent = shares.get(candidate.name, 0)
+    if not stable or percent == WHOLE or not set(shares) <= {stable, candidate.name}:
+        return None
+    return Record(
+        rollout="unknown",
+        owner="a run whose record is gone",
+        lease=0.0,
+        stable=stable,
+        candidate=candidate.name,
+        image=candidate.image,
+        phase=Phase.STEP,
+        percent=percent,
+        since=0.0,
+        deadline=0.0,
+    )
 
 
 def manual(

@@ -21,7 +21,7 @@ from google.cloud.run_v2.services.services.transports import ServicesGrpcTranspo
 from google.protobuf.json_format import ParseError
 
 from airlock.errors import AirlockError
-from airlock.gcp.credentials import CLOUD_RUN, Endpoint, credentials, endpoint
+from airlock.gcp.credentials import CLOUD_RUN, credentials, endpoint
 from airlock.gcp.messages import create_request, revision_view, service_view, update_request
 from airlock.gcp.model import short
 from airlock.kit.retry import Backoff, call
@@ -72,12 +72,24 @@ class CloudRun:
     """The API, bound to one endpoint.
 
     Args:
-        target: Where it is.
-        identity: What to present to it.
+        services: Client of services.
+        revisions: Client of revisions.
+        sleep: Pauses between tries, in seconds.
+        now: The clock that budgets are measured on, in seconds.
     """
 
-    def __init__(self, target: Endpoint, identity: google.auth.credentials.Credentials) -> None:
-        self._services, self._revisions = _clients(target, identity)
+    def __init__(
+        self,
+        services: run_v2.ServicesClient,
+        revisions: run_v2.RevisionsClient,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._services = services
+        self._revisions = revisions
+        self._sleep = sleep
+        self._now = now
 
     def read(
         self, name: str, *, budget: float = BUDGET, reach: float = BUDGET
@@ -92,7 +104,7 @@ class CloudRun:
         Raises:
             AirlockError: Permission denied or unreachable.
         """
-        found = _read(
+        found = self._read(
             lambda timeout: self._services.get_service(name=name, retry=None, timeout=timeout),
             name,
             budget,
@@ -114,7 +126,7 @@ class CloudRun:
             AirlockError: Permission denied or unreachable.
         """
         full = f"{service}/revisions/{name}"
-        found = _read(
+        found = self._read(
             lambda timeout: self._revisions.get_revision(name=full, retry=None, timeout=timeout),
             service,
             BUDGET,
@@ -127,7 +139,7 @@ class CloudRun:
         Raises:
             AirlockError: Permission denied or unreachable.
         """
-        found = _read(
+        found = self._read(
             lambda timeout: list(
                 self._revisions.list_revisions(parent=service, retry=None, timeout=timeout)
             ),
@@ -176,6 +188,33 @@ class CloudRun:
             budget,
         )
 
+    def _read(
+        self, ask: Callable[[float], T], name: str, budget: float, reach: float = BUDGET
+    ) -> T | None:
+        timeout = min(_READ_TIMEOUT, budget)
+        given_up = self._now() + reach
+
+        def worth_it(error: Exception) -> bool:
+            silent = not isinstance(error, api.GoogleAPICallError)
+            return isinstance(error, _TRANSIENT) and not (silent and self._now() > given_up)
+
+        try:
+            return call(
+                lambda: ask(timeout),
+                on=worth_it,
+                backoff=Backoff(deadline=budget),
+                sleep=self._sleep,
+                now=self._now,
+            )
+        except api.NotFound:
+            return None
+        except (
+            api.GoogleAPICallError,
+            *_TRANSIENT,
+            google.auth.exceptions.GoogleAuthError,
+        ) as error:
+            raise _explained(error, name) from None
+
     def _write(
         self,
         name: str,
@@ -195,7 +234,13 @@ class CloudRun:
             return int(operation.metadata.generation) if operation.metadata else 0
 
         try:
-            generation = call(once, on=_TRANSIENT, backoff=Backoff(deadline=budget))
+            generation = call(
+                once,
+                on=_TRANSIENT,
+                backoff=Backoff(deadline=budget),
+                sleep=self._sleep,
+                now=self._now,
+            )
         except api.Conflict:
             # gRPC's Aborted and AlreadyExists are subclasses; REST raises Conflict itself.
             raise LostUpdateError(short(name)) from None
@@ -219,44 +264,30 @@ def connect(environ: Mapping[str, str]) -> CloudRun:
         AirlockError: The endpoint is wrong, or there is no identity.
     """
     target = endpoint(environ, CLOUD_RUN)
-    return CloudRun(target, credentials(target))
-
-
-def _clients(
-    target: Endpoint, identity: google.auth.credentials.Credentials
-) -> tuple[run_v2.ServicesClient, run_v2.RevisionsClient]:
     if target.grpc:
         # An api_endpoint alone always means TLS for gRPC; only a channel can be plaintext.
-        channel = grpc.insecure_channel(target.address)  # type: ignore[no-untyped-call]
-        return (
-            run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel)),
-            run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel)),
-        )
+        return over(grpc.insecure_channel(target.address))  # type: ignore[no-untyped-call]
     options = ClientOptions(api_endpoint=target.url)
-    return (
+    identity = credentials(target)
+    return CloudRun(
         run_v2.ServicesClient(credentials=identity, transport="rest", client_options=options),
         run_v2.RevisionsClient(credentials=identity, transport="rest", client_options=options),
     )
 
 
-def _read(ask: Callable[[float], T], name: str, budget: float, reach: float = BUDGET) -> T | None:
-    timeout = min(_READ_TIMEOUT, budget)
-    given_up = time.monotonic() + reach
-
-    def worth_it(error: Exception) -> bool:
-        silent = not isinstance(error, api.GoogleAPICallError)
-        return isinstance(error, _TRANSIENT) and not (silent and time.monotonic() > given_up)
-
-    try:
-        return call(lambda: ask(timeout), on=worth_it, backoff=Backoff(deadline=budget))
-    except api.NotFound:
-        return None
-    except (
-        api.GoogleAPICallError,
-        *_TRANSIENT,
-        google.auth.exceptions.GoogleAuthError,
-    ) as error:
-        raise _explained(error, name) from None
+def over(
+    channel: grpc.Channel,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> CloudRun:
+    """Return the API behind a gRPC channel; `sleep` and `now` are those of `CloudRun`."""
+    return CloudRun(
+        run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel)),
+        run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel)),
+        sleep=sleep,
+        now=now,
+    )
 
 
 def _explained(error: Exception, name: str) -> AirlockError:

@@ -57,6 +57,7 @@ def revision_view(message: run_v2.Revision) -> RevisionView:
         reason=_failure(ready),
         image=message.containers[0].image if message.containers else "",
         created=message.create_time.timestamp() if message.create_time else 0.0,
+        labels=dict(message.labels),
     )
 
 

@@ -80,6 +80,7 @@ class RevisionView:
         reason: Why it failed, as Cloud Run says it; empty otherwise.
         image: Image of its first container.
         created: When, in seconds since the Unix epoch.
+        labels: All of them.
     """
 
     name: str
@@ -87,6 +88,7 @@ class RevisionView:
     reason: str = ""
     image: str = ""
     created: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
