@@ -14,7 +14,7 @@ from faults.world import GOOD, Killed, World
 if TYPE_CHECKING:
     from pathlib import Path
 
-SLICE = {"good": 83, "bad": 79, "crashing": 61, "unfit": 67, "first": 43, "first crashing": 29}
+SLICE = {"good": 61, "bad": 79, "crashing": 61, "unfit": 67, "first": 43, "first crashing": 29}
 SLICE |= {"settle": 23, "rollback": 29, "resume": 59}
 """Each how manieth case of a scenario is tried here: primes, so that the faults go round."""
 
