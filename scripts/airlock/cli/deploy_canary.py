@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ from airlock.delivery.probing import Probing
 from airlock.delivery.report import rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
+from airlock.delivery.traffic import WHOLE
 from airlock.errors import AirlockError
 from airlock.gcp import cloud_run, monitoring, request_logs
 from airlock.github.runner import Annotation
@@ -25,6 +27,9 @@ from airlock.github.runner import Annotation
 if TYPE_CHECKING:
     from airlock.cli.console import Console
     from airlock.github.runner import Level
+
+
+_GOING_WELL = {"promoted", "waiting", "in-progress"}
 
 
 @click.command("deploy-canary")
@@ -45,7 +50,34 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="Commit the image was built from; becomes part of the revision's name and a label.",
 )
-def command(service: str, config: str, image: str, commit: str) -> int:
+@click.option(
+    "--mode",
+    type=click.Choice(["wait", "step"]),
+    default="wait",
+    show_default=True,
+    envvar="AIRLOCK_MODE",
+    show_envvar=True,
+    help="Watch to the end, or make at most one change and leave the rest to the next call.",
+)
+@click.option(
+    "--until",
+    type=click.IntRange(1, 100),
+    default=100,
+    metavar="PERCENT",
+    envvar="AIRLOCK_UNTIL",
+    show_envvar=True,
+    help="Share at which to stop for an approval; a later job of the same run goes on.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    envvar="AIRLOCK_FORCE",
+    show_envvar=True,
+    help="Try an image again that was rolled back before.",
+)
+def command(
+    service: str, config: str, image: str, commit: str, *, mode: str, until: int, force: bool
+) -> int:
     """Release a revision a few percent at a time, and go back by itself.
 
     The revision is made at 0 %, warmed up and smoke tested on an URL of its own. Then it gets the
@@ -54,7 +86,13 @@ def command(service: str, config: str, image: str, commit: str) -> int:
     cancelled, all traffic goes back to that revision.
 
     \b
-    Exit codes: 0 promoted; 1 rolled back, held or failed; 2 nothing was changed.
+    In mode step each call makes at most one change and never waits: a scheduled workflow carries
+    a release of a day without holding a runner. Traffic goes back once no call comes for
+    `step-gap`.
+
+    \b
+    Exit codes: 0 promoted, waiting for an approval, or in progress; 1 rolled back, held or failed;
+    2 nothing was changed.
 
     \b
     Example:
@@ -67,7 +105,18 @@ def command(service: str, config: str, image: str, commit: str) -> int:
     section = target.config
     if not image or not image.isprintable() or " " in image:
         raise AirlockError("not an image reference", where="--image", fix="See --help for one")
-    steps = plan(identity(environ), service, section, image, commit)
+    if mode == "step" and until < WHOLE:
+        raise AirlockError(
+            "an approval needs a job that waits for it",
+            where="--until",
+            fix="Leave it out in mode step, and gate the scheduled workflow itself",
+        )
+    steps = replace(
+        plan(identity(environ), service, section, image, commit),
+        until=until,
+        stepwise=mode == "step",
+        force=force,
+    )
     probe = Probe(section, target.root, environ)
     # Clients before the first signal can come: the way back must not have to build one.
     cloud = cloud_run.connect(environ)
@@ -93,7 +142,7 @@ def command(service: str, config: str, image: str, commit: str) -> int:
     if signals.remark:
         console.info(f"Verdicts came minutes later than they could: {signals.remark}")
     show(console, outcome)
-    return 0 if outcome.result == "promoted" else 1
+    return 0 if outcome.result in _GOING_WELL else 1
 
 
 def show(console: Console, outcome: Outcome) -> None:
@@ -112,7 +161,7 @@ def show(console: Console, outcome: Outcome) -> None:
     }
     for name, value in values.items():
         console.output(name, value)
-    if outcome.result != "promoted" or outcome.doubtful:
+    if outcome.result not in _GOING_WELL or outcome.doubtful:
         level: Level = "warning" if outcome.doubtful else "error"
         title = f"{outcome.plan.service.rpartition('/')[2]}: {outcome.result}"
         console.annotate([Annotation(level=level, title=title, message=outcome.reason)])

@@ -80,12 +80,16 @@ class Rollout(Section, frozen=True):
         step_duration: Least time each step is watched.
         ready_timeout: Longest wait for a revision or a traffic change to take effect.
         on_cancel: What a cancelled release does: back to stable, or leave traffic as it is.
+        bake: How long the promoted revision is watched before the release is over.
+        step_gap: In mode `step`, longest time between two calls; then traffic is put back.
     """
 
     steps: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (5, 25, 50, 100)
     step_duration: Span = _span(300)
     ready_timeout: Span = _span(600)
     on_cancel: Literal["rollback", "hold"] = "rollback"
+    bake: Span = _span(0)
+    step_gap: Span = _span(7200)
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip(self.steps, self.steps[1:], strict=False))

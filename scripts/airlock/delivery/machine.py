@@ -1,6 +1,7 @@
 """The rollout as a state machine: what was read in, one action out; pure.
 
-    RECONCILE -> DEPLOY (0 %: ready, warm, smoke) -> STEP 0 .. n -> PROMOTE -> PROMOTED
+    RECONCILE -> DEPLOY (0 %: ready, warm, smoke) -> STEP 0 .. n -> PROMOTE -> BAKE -> PROMOTED
+                                                     STEP -> WAITING (for an approval) -> STEP
         any of them, on failure -> ROLLBACK -> ROLLED_BACK
 
 Every decision rests on the service as it is now, so that a process that takes over decides as the
@@ -41,6 +42,7 @@ RESULTS: dict[Phase, Result] = {
     Phase.FAILED: "failed",
     Phase.HELD: "held",
     Phase.ABANDONED: "superseded",
+    Phase.WAITING: "waiting",
 }
 """How a rollout ended, by the phase it was closed in."""
 
@@ -53,7 +55,9 @@ def wanted(plan: Plan, view: ServiceView | None, held: int | None) -> tuple[str,
     if held is None:
         stable = [record.stable] if record and record.stable else []
         return tuple(dict.fromkeys([*served(view), *stable]))
-    return (plan.candidate,) if record and record.phase is Phase.DEPLOY else ()
+    candidate = [plan.candidate] if record and record.phase is Phase.DEPLOY else []
+    stable = [record.stable] if record and record.open and record.stable else []
+    return (*candidate, *stable)
 
 
 def decide(  # noqa: PLR0911 - one guard clause per situation reads best
@@ -76,10 +80,10 @@ def decide(  # noqa: PLR0911 - one guard clause per situation reads best
         return Done("superseded", "somebody deleted the service")
     record = read(view)
     if record is None and seen.last is not None:
-        return _without_record(plan, seen.last, view, now)
+        return _without_record(plan, seen, seen.last, view, now)
     if record is None or (record.rollout, record.epoch) != (plan.identity.rollout, seen.held):
         return Done("superseded", _who(record))
-    if not record.open:
+    if not record.open or record.phase is Phase.WAITING:
         return Done(RESULTS[record.phase], record.reason)
     if writes.overruled(record, view):
         return writes.abandon(record, view, now)
@@ -87,13 +91,16 @@ def decide(  # noqa: PLR0911 - one guard clause per situation reads best
         return _rollback(record, view, now)
     if seen.interleaved:
         # What that write held is gone; it may have been somebody's rollback.
-        return _fail(plan, record, view, "somebody else changed the service meanwhile", now=now)
+        why = "somebody else changed the service meanwhile"
+        return _fail(plan, seen, record, view, why, now=now)
     if record.phase is Phase.DEPLOY:
         return _deploy(plan, seen, view, record, now)
     return _traffic(plan, seen, view, record, now)
 
 
-def _without_record(plan: Plan, last: Record, view: ServiceView, now: float) -> Action:
+def _without_record(
+    plan: Plan, seen: Observation, last: Record, view: ServiceView, now: float
+) -> Action:
     """Go back where a tool that owns all annotations has dropped the record and not the traffic.
 
     Nobody could continue a split that is not explained on the service.
@@ -102,7 +109,7 @@ def _without_record(plan: Plan, last: Record, view: ServiceView, now: float) -> 
         return Done(RESULTS[last.phase], last.reason)
     if writes.overruled(last, view):
         return writes.abandon(last, view, now)
-    return _fail(plan, last, view, "somebody removed the rollout record", now=now)
+    return _fail(plan, seen, last, view, "somebody removed the rollout record", now=now)
 
 
 def _deploy(  # noqa: PLR0911 - see decide
@@ -112,52 +119,62 @@ def _deploy(  # noqa: PLR0911 - see decide
     candidate = seen.revisions.get(record.candidate)
     state = candidate.state if candidate else "pending"
     if candidate and state == "failed":
-        return _fail(plan, record, view, f"the revision did not start: {candidate.reason}", now=now)
+        why = f"the revision did not start: {candidate.reason}"
+        return _fail(plan, seen, record, view, why, now=now, blamed=True)
     url = tag_url(view)
     if state != "ready" or not url or not settled(view, writes.intended(record)):
         if view.failure and not view.busy and state != "ready":
-            return _fail(plan, record, view, f"Cloud Run refused it: {view.failure}", now=now)
+            why = f"Cloud Run refused it: {view.failure}"
+            return _fail(plan, seen, record, view, why, now=now)
         if now > record.deadline:
-            limit = plan.config.rollout.ready_timeout
-            return _fail(plan, record, view, f"the revision was not ready within {limit}", now=now)
+            why = f"the revision was not ready within {plan.config.rollout.ready_timeout}"
+            return _fail(plan, seen, record, view, why, now=now)
         return Wait(SETTLE_POLL, f"waiting for {record.candidate} to become ready")
     if seen.warm is None:
         return Warm(url)
     if not seen.warm.answered:
-        return _fail(plan, record, view, f"warm-up failed: {seen.warm.reason}", now=now)
+        why = f"warm-up failed: {seen.warm.reason}"
+        return _fail(plan, seen, record, view, why, now=now, blamed=True)
     if seen.smoke is None:
         return Smoke(url)
     if not seen.smoke.passed:
-        return _fail(plan, record, view, f"smoke tests failed: {seen.smoke.reason}", now=now)
+        why = f"smoke tests failed: {seen.smoke.reason}"
+        return _fail(plan, seen, record, view, why, now=now, blamed=True)
     if record.percent == WHOLE:
         return writes.finish(record, view, now)
     return writes.shift(plan, view, record, 0, now=now)
 
 
-def _traffic(
+def _traffic(  # noqa: PLR0911 - see decide
     plan: Plan, seen: Observation, view: ServiceView, record: Record, now: float
 ) -> Action:
     """Wait until the share is served, then do what the phase is for."""
     shares = writes.intended(record)
     if not settled(view, shares):
         if view.failure and not view.busy and served(view) != shares:
-            return _fail(plan, record, view, f"Cloud Run refused it: {view.failure}", now=now)
+            why = f"Cloud Run refused it: {view.failure}"
+            return _fail(plan, seen, record, view, why, now=now)
         if now > record.deadline:
             limit = plan.config.rollout.ready_timeout
             why = f"traffic did not become {described(shares)} within {limit}"
-            return _fail(plan, record, view, why, now=now)
+            return _fail(plan, seen, record, view, why, now=now)
         text = f"waiting for traffic to become {described(shares)}"
         return Wait(SETTLE_POLL, text, _done(plan, record, 0.0))
     if record.phase is Phase.RECONCILE:
         return writes.deploy(plan, view, record.stable, record.epoch, now)
+    if record.phase is Phase.PROMOTE and plan.config.rollout.bake and record.stable:
+        return writes.bake(plan, record, now)
     if record.phase is Phase.PROMOTE:
         return writes.finish(record, view, now)
     return _judged(plan, seen, view, record, now)
 
 
-def _judged(plan: Plan, seen: Observation, view: ServiceView, record: Record, now: float) -> Action:
+def _judged(  # noqa: PLR0911 - see decide
+    plan: Plan, seen: Observation, view: ServiceView, record: Record, now: float
+) -> Action:
     """Watch the step; go on, hold or go back on what its whole evidence says."""
-    duration = plan.config.rollout.step_duration
+    baking = record.phase is Phase.BAKE
+    duration = plan.config.rollout.bake if baking else plan.config.rollout.step_duration
     complete = seen.horizon >= record.since + duration
     judgement = judge(
         (*seen.looks, *seen.fast),
@@ -175,16 +192,22 @@ def _judged(plan: Plan, seen: Observation, view: ServiceView, record: Record, no
         and seen.horizon < record.since + 2 * duration
     )
     if judgement.verdict == "rollback":
-        return _fail(plan, record, view, judgement.reason, now=now, judgement=judgement)
+        return _fail(
+            plan, seen, record, view, judgement.reason, now=now, judgement=judgement, blamed=True
+        )
     if judgement.verdict == "continue" or again:
         part = (now - record.since) / (duration + DELAY + PERIOD)
         text = f"at {record.percent} %: {judgement.reason}"
         return Wait(WATCH_POLL, text, _done(plan, record, part), judgement)
     if judgement.verdict == "inconclusive" and policy == "rollback":
-        return _fail(plan, record, view, judgement.reason, now=now, judgement=judgement)
-    if judgement.verdict == "inconclusive" and policy == "hold":
+        return _fail(plan, seen, record, view, judgement.reason, now=now, judgement=judgement)
+    if judgement.verdict == "inconclusive" and policy == "hold" and not baking:
         why = f"{judgement.reason}; traffic stays at {record.percent} %"
         return writes.close(record, Phase.HELD, why, now, judgement)
+    if baking:
+        return writes.finish(record, view, now)
+    if record.percent >= plan.until:
+        return writes.pause(plan, record, now, judgement)
     return writes.shift(plan, view, record, record.step + 1, now=now, judgement=judgement)
 
 
@@ -200,15 +223,23 @@ def _rollback(record: Record, view: ServiceView, now: float) -> Action:
 
 def _fail(
     plan: Plan,
+    seen: Observation,
     record: Record,
     view: ServiceView,
     reason: str,
     *,
     now: float,
     judgement: Judgement | None = None,
+    blamed: bool = False,
 ) -> Action:
+    """Go back; where stable cannot serve, leave traffic as it is and say so instead."""
+    target = seen.revisions.get(record.stable)
+    if target and target.state != "ready":
+        state = target.reason or target.state
+        why = f"{reason}; traffic stays, because {record.stable} is not ready either ({state})"
+        return writes.close(record, Phase.HELD, why, now, judgement)
     wait = float(plan.config.rollout.ready_timeout)
-    return writes.back(record, view, reason, now=now, wait=wait, judgement=judgement)
+    return writes.back(record, view, reason, now=now, wait=wait, judgement=judgement, blamed=blamed)
 
 
 def _done(plan: Plan, record: Record, part: float) -> float:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from airlock.delivery.warm import WarmResult
     from airlock.gcp.model import NewRevision, RevisionView, ServiceView, Target
 
-Result = Literal["promoted", "rolled-back", "failed", "held", "superseded"]
+Result = Literal[
+    "promoted", "rolled-back", "failed", "held", "superseded", "waiting", "in-progress"
+]
 
 
 @dataclass(frozen=True)

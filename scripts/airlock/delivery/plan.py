@@ -8,15 +8,17 @@ import hashlib
 import re
 import socket
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airlock.delivery.record import Phase, run_of
 from airlock.gcp.model import resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airlock.config import Service
+    from airlock.delivery.record import Record
 
 _DIGEST = re.compile(r"@sha256:([0-9a-f]{64})$")
 _COMMIT = re.compile(r"[0-9a-f]{7,40}", re.IGNORECASE)
@@ -48,6 +50,9 @@ class Plan:
         commit: Its commit; empty if not given.
         candidate: Short name of the new revision.
         config: The service's section of ``.github/airlock.yml``.
+        until: Percent at which to wait for an approval; 100 waits nowhere.
+        stepwise: Whether each process makes at most one change, and another carries on.
+        force: Whether an image that was rolled back before may be tried again.
     """
 
     identity: Identity
@@ -56,6 +61,25 @@ class Plan:
     commit: str
     candidate: str
     config: Service
+    until: int = 100
+    stepwise: bool = False
+    force: bool = False
+
+    def continuing(self, record: Record | None) -> Plan:
+        """Return the plan that carries on what `record` says, if it is this plan's own rollout.
+
+        It is where the same image is released by the same run, as a re-run or a later job, or by
+        any run in step mode.
+        """
+        if record is None or not record.open:
+            return self
+        same = (record.image, record.commit) == (self.image, self.commit)
+        # A re-run of one that was going back tries anew; a call of step mode sees it through.
+        again = record.run == run_of(self.identity.rollout) and record.phase is not Phase.ROLLBACK
+        if not same or not (again or (self.stepwise and record.stepwise)):
+            return self
+        who = Identity(record.rollout, self.identity.owner)
+        return replace(self, identity=who, candidate=record.candidate)
 
 
 def identity(environ: Mapping[str, str]) -> Identity:
@@ -82,6 +106,12 @@ def plan(who: Identity, key: str, service: Service, image: str, commit: str = ""
     )
 
 
+def digest(image: str) -> str:
+    """Return the digest in an image's reference; empty for one by tag, which may move."""
+    found = _DIGEST.search(image)
+    return found[1] if found else ""
+
+
 def revision_name(service: str, image: str, commit: str, rollout: str) -> str:
     """Return ``SERVICE-CONTENT-ROLLOUT``, the same for the same rollout of the same content.
 
@@ -89,11 +119,11 @@ def revision_name(service: str, image: str, commit: str, rollout: str) -> str:
     49. The content is the short commit, or the start of the image's digest, or of a hash of its
     reference; the rollout is hashed, so that every run makes a revision of its own.
     """
-    digest = _DIGEST.search(image)
+    named = digest(image)
     if _COMMIT.fullmatch(commit):
         content = commit.lower()
-    elif digest:
-        content = digest[1]
+    elif named:
+        content = named
     else:
         content = hashlib.sha256(image.encode()).hexdigest()
     suffix = base64.b32encode(hashlib.sha256(rollout.encode()).digest()).decode().lower()

@@ -23,12 +23,17 @@ _REASON_LENGTH = 500
 
 
 class Phase(Enum):
-    """Where a rollout is. Warm-up and smoke tests change nothing and are part of `DEPLOY`."""
+    """Where a rollout is. Warm-up and smoke tests change nothing and are part of `DEPLOY`.
+
+    `WAITING` is for somebody's approval, `BAKE` the watch over a promoted revision.
+    """
 
     RECONCILE = "reconcile"
     DEPLOY = "deploy"
     STEP = "step"
+    WAITING = "waiting"
     PROMOTE = "promote"
+    BAKE = "bake"
     ROLLBACK = "rollback"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
@@ -61,6 +66,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         since: When this phase or step was written.
         deadline: When what was written must have taken effect.
         reason: Why it is where it is, in plain words.
+        stepwise: Whether it is carried on by one call after the other, each perhaps of another run.
+        rejected: Digests that were rolled back for what they did, the newest last.
     """
 
     schema: int = SCHEMA
@@ -79,6 +86,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: float
     deadline: float
     reason: str = ""
+    stepwise: bool = False
+    rejected: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:

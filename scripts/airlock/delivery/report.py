@@ -17,6 +17,8 @@ _HEADLINES = {
     "rolled-back": "⏪ {service}: rolled back{share}",
     "failed": "❌ {service}: failed",
     "held": "⏸️ {service}: held",
+    "waiting": "⏸️ {service}: waiting for an approval",
+    "in-progress": "🚚 {service}: in progress",
     "superseded": "⚠️ {service}: superseded",
 }
 _DOUBTFUL = "⚠️ {service}: promoted with a warning"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
+
+import msgspec
 
 from airlock.delivery import machine, writes
 from airlock.delivery.apply import newest
@@ -121,6 +123,7 @@ class Rollout:
         self._seen = Observation(None, started=clock.now())
         self._attempted = False
         self._generation = 0
+        self._carried = 0
 
     def run(self) -> Outcome:
         """Carry the rollout out and return how it ended.
@@ -145,6 +148,11 @@ class Rollout:
         self._signals.check(self._clock.now())
         if view is not None:
             self._probe.check(view.uri)
+            record = read(view)
+            self._plan = self._plan.continuing(record)
+            if self._plan.stepwise and record and record.rollout == self._plan.identity.rollout:
+                self._carried = record.epoch
+                self._seen = replace(self._seen, held=record.epoch)
 
     def _until_done(self) -> Outcome:
         conflicts = 0
@@ -154,8 +162,13 @@ class Rollout:
             self._journal.note(action, self._seen, self._clock.now())
             if isinstance(action, Done):
                 return self._outcome(action.result, action.reason)
+            if self._plan.stepwise and isinstance(action, Wait):
+                self._notify(Progress(action.fraction, action.text))
+                return self._outcome("in-progress", action.text)
             try:
                 self._act(action)
+                if self._stepped(action):
+                    return self._outcome("in-progress", _said(action.record))
                 conflicts = 0 if isinstance(action, Write) else conflicts
             except LostUpdateError:
                 conflicts += 1
@@ -166,6 +179,11 @@ class Rollout:
                         fix="See who else deploys it, then run the job again",
                     ) from None
                 self._clock.sleep(random.random() * _CONFLICT_PAUSE)  # noqa: S311 - jitter
+
+    def _stepped(self, action: Action) -> TypeGuard[Write]:
+        """Tell whether this process has made the one change that it may make in step mode."""
+        alone = isinstance(action, Write) and action.record.open and not self._seen.interleaved
+        return self._plan.stepwise and alone
 
     def _newest(self) -> ServiceView | None:
         """Return the service, and not as it was before our own last write.
@@ -181,7 +199,8 @@ class Rollout:
         found = {name: self._cloud.revision(self._plan.service, name) for name in names}
         now = self._clock.now()
         record = read(view) if view else None
-        watching = before.held is not None and record and record.phase is Phase.STEP
+        watched = {Phase.STEP, Phase.BAKE}
+        watching = before.held is not None and record and record.phase in watched
         looks = (
             self._signals.looks(
                 record.began,
@@ -223,6 +242,9 @@ class Rollout:
 
     def _write(self, write: Write) -> None:
         view = self._seen.view
+        if self._carried == write.record.epoch:
+            # The first write of a call that carries on fences off whoever did so before.
+            write = replace(write, record=_next_epoch(write.record))
         change = Change(annotated(view, write.record), write.traffic, write.revision)
         if view is not None:
             # Retries of what was asked in between can take a minute: long enough for a person.
@@ -363,7 +385,13 @@ def _text(error: Exception) -> str:
     return str(error) if isinstance(error, AirlockError) else f"Internal {type(error).__name__}."
 
 
+def _next_epoch(record: Record) -> Record:
+    return msgspec.structs.replace(record, epoch=record.epoch + 1)
+
+
 def _said(record: Record) -> str:
+    if record.phase is Phase.BAKE:
+        return f"watching {record.candidate} with all traffic"
     if record.phase is Phase.DEPLOY:
         return f"making {record.candidate}, with {record.percent} % of traffic"
     if record.phase in {Phase.STEP, Phase.PROMOTE}:

@@ -40,14 +40,15 @@ class Settled:
 def may_settle(record: Record | None, rollout: str, now: float) -> tuple[bool, str]:
     """Tell whether a job of rollout `rollout` puts this record right, and why; pure.
 
-    Its own run's rollout: at once, since the job that made it is over. Anybody else's only when the
+    Its own run's rollout: at once, since the job that made it is over, unless other jobs are to
+    carry it on. Anybody else's only when the
     lease has run out: a live rollout is never touched.
     """
     if record is None:
         return False, "the service has no rollout record"
     if not record.open:
         return False, f"the rollout is over: {record.phase.value}"
-    if run_of(record.rollout) == run_of(rollout):
+    if run_of(record.rollout) == run_of(rollout) and not record.stepwise:
         left = (
             "rolled back, but not seen through" if record.phase is Phase.ROLLBACK else "left open"
         )

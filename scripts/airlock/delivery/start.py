@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from airlock.delivery import writes
 from airlock.delivery.model import Done, Observation, Wait
-from airlock.delivery.record import Record, read, run_of
+from airlock.delivery.plan import digest
+from airlock.delivery.record import Phase, Record, read, run_of
 from airlock.delivery.traffic import described, desired, served
 from airlock.errors import AirlockError
 
@@ -33,8 +34,11 @@ def begin(plan: Plan, seen: Observation, now: float) -> Action:
     if view is None:
         return writes.deploy(plan, None, "", 1, now)
     record = read(view)
+    _refuse_if_rejected(record, plan)
     if record and record.open:
         if (record.rollout, record.candidate) == (plan.identity.rollout, plan.candidate):
+            if record.phase is Phase.WAITING:
+                return writes.approved(plan, view, record, now)
             return writes.adopt(plan, record, now)
         _refuse_if_alive(record, plan, now)
     if view.busy:
@@ -72,6 +76,19 @@ def _from_served(
             plan, f"traffic is meant to be {meant}, but {stable} serves and is not ready", shares
         )
     return writes.reconcile(plan, view, stable, epoch, now)
+
+
+def _refuse_if_rejected(record: Record | None, plan: Plan) -> None:
+    """Raise where this very image was rolled back for what it did."""
+    if record is None or plan.force or digest(plan.image) not in record.rejected:
+        return
+    raise AirlockError(
+        f"this image was rolled back before: {record.reason}"
+        if digest(record.image) == digest(plan.image)
+        else "this image was rolled back before",
+        where=plan.service,
+        fix="Release a new build, or try it again with --force",
+    )
 
 
 def _refuse_if_alive(record: Record, plan: Plan, now: float) -> None:

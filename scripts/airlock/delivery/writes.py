@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from airlock.delivery.model import Write
-from airlock.delivery.record import Phase, Record
+from airlock.delivery.plan import digest
+from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import (
     CANDIDATE_TAG,
     WHOLE,
@@ -22,7 +23,6 @@ from airlock.gcp.model import NewRevision
 from airlock.gcp.monitoring import DELAY, PERIOD
 
 if TYPE_CHECKING:
-    from airlock.config import Service
     from airlock.delivery.judge import Judgement
     from airlock.delivery.plan import Identity, Plan
     from airlock.gcp.model import RevisionView, ServiceView
@@ -35,6 +35,10 @@ CANDIDATE_LABEL, STABLE_LABEL = "airlock-candidate", "airlock-stable"
 """Labels of a revision that we made: its own name, and the stable revision it was to replace. They
 outlive the record where a tool drops annotations. The name is there because a revision that
 somebody makes from the same template inherits them all."""
+
+
+_APPROVAL = 30 * 86_400.0
+_REMEMBERED = 5
 
 
 def intended(record: Record) -> dict[str, int]:
@@ -53,9 +57,20 @@ def overruled(record: Record, view: ServiceView) -> bool:
     return desired(view) != intended(record)
 
 
-def lease(config: Service, phase: Phase, now: float) -> float:
-    """Return until when a process that enters `phase` now may be silent and alive."""
+def lease(plan: Plan, phase: Phase, now: float) -> float:
+    """Return until when a process that enters `phase` now may be silent and alive.
+
+    In step mode this is how long the next call may take to come; an approval may take 30 days, as
+    long as GitHub waits for one.
+    """
+    config = plan.config
+    if phase is Phase.WAITING:
+        return now + _APPROVAL
     longest = float(config.rollout.ready_timeout)
+    if plan.stepwise:
+        longest += config.rollout.step_gap
+    if phase is Phase.BAKE:
+        longest += config.rollout.bake + DELAY + 2 * PERIOD
     if phase is Phase.DEPLOY:
         longest += config.smoke.timeout
     elif phase is Phase.STEP:
@@ -66,19 +81,20 @@ def lease(config: Service, phase: Phase, now: float) -> float:
 
 def reconcile(plan: Plan, view: ServiceView, stable: str, epoch: int, now: float) -> Write:
     """Make what is desired what `stable` already serves, and take the lease."""
-    record = _first(plan, Phase.RECONCILE, stable, epoch, now)
+    record = _first(plan, Phase.RECONCILE, stable, epoch, now=now, view=view)
     return Write(record, targets({stable: WHOLE}, user_tags(view)))
 
 
 def adopt(plan: Plan, record: Record, now: float) -> Write:
     """Take over our own rollout from a process that died; fences that process off."""
-    renewed = lease(plan.config, record.phase, now)
-    return Write(replace(record, epoch=record.epoch + 1, lease=renewed))
+    renewed = lease(plan, record.phase, now)
+    owner = plan.identity.owner
+    return Write(replace(record, epoch=record.epoch + 1, lease=renewed, owner=owner))
 
 
 def deploy(plan: Plan, view: ServiceView | None, stable: str, epoch: int, now: float) -> Write:
     """Make the candidate: at 0 % under our tag, or at 100 % where no revision serves yet."""
-    record = _first(plan, Phase.DEPLOY, stable, epoch, now)
+    record = _first(plan, Phase.DEPLOY, stable, epoch, now=now, view=view)
     record = replace(record, percent=0 if stable else WHOLE)
     tags = user_tags(view) if view else ()
     labels = {CANDIDATE_LABEL: plan.candidate, STABLE_LABEL: stable}
@@ -112,11 +128,44 @@ def shift(
         began=record.began or now,
         since=now,
         deadline=now + plan.config.rollout.ready_timeout,
-        lease=lease(plan.config, phase, now),
+        lease=lease(plan, phase, now),
         reason=judgement.reason if judgement else record.reason,
     )
     traffic = targets(intended(changed), user_tags(view), candidate=record.candidate)
     return Write(changed, traffic, judgement=judgement)
+
+
+def pause(plan: Plan, record: Record, now: float, judgement: Judgement) -> Write:
+    """Wait for somebody's approval with the traffic as it is."""
+    why = f"{judgement.reason}; waiting for an approval at {record.percent} %"
+    waiting = replace(
+        record,
+        phase=Phase.WAITING,
+        since=now,
+        lease=lease(plan, Phase.WAITING, now),
+        reason=why,
+    )
+    return Write(waiting, judgement=judgement)
+
+
+def approved(plan: Plan, view: ServiceView, record: Record, now: float) -> Write:
+    """Go on from an approval with the next step; nobody watched since, so evidence starts anew."""
+    fresh = replace(record, epoch=record.epoch + 1, began=0.0, owner=plan.identity.owner)
+    if overruled(record, view):
+        return abandon(fresh, view, now)
+    return shift(plan, view, fresh, record.step + 1, now=now)
+
+
+def bake(plan: Plan, record: Record, now: float) -> Write:
+    """Watch the promoted revision for a while, with the way back still open."""
+    baking = replace(
+        record,
+        phase=Phase.BAKE,
+        since=now,
+        lease=lease(plan, Phase.BAKE, now),
+        reason=record.reason,
+    )
+    return Write(baking)
 
 
 def back(
@@ -127,6 +176,7 @@ def back(
     now: float,
     wait: float,
     judgement: Judgement | None = None,
+    blamed: bool = False,
 ) -> Write:
     """Send everything back to the recorded stable revision, and drop our tag with it.
 
@@ -140,7 +190,11 @@ def back(
         now: The time.
         wait: Seconds for which the writer will watch it take effect; 0 lets anyone take over.
         judgement: What the decision rests on.
+        blamed: Whether it is for what the candidate did, so that its image is remembered.
     """
+    if blamed and (bad := digest(record.image)):
+        remembered = (*(each for each in record.rejected if each != bad), bad)
+        record = replace(record, rejected=remembered[-_REMEMBERED:])
     if not record.stable:
         closed = close(record, Phase.FAILED, f"{reason}; there is no earlier revision", now)
         return dataclasses.replace(closed, traffic=targets(intended(record), user_tags(view)))
@@ -160,7 +214,11 @@ def back(
 def finish(record: Record, view: ServiceView, now: float) -> Write:
     """Close a promoted rollout and take our tag off."""
     reason = record.reason or "smoke tests passed; there was nothing to compare with"
-    changed = replace(record, phase=Phase.PROMOTED, reason=reason, since=now, lease=now)
+    # It is good after all, where it was tried again by force.
+    rejected = tuple(each for each in record.rejected if each != digest(record.image))
+    changed = replace(
+        record, phase=Phase.PROMOTED, reason=reason, since=now, lease=now, rejected=rejected
+    )
     return Write(changed, targets({record.candidate: WHOLE}, user_tags(view)))
 
 
@@ -250,16 +308,20 @@ def manual(
         phase=Phase.ROLLBACK,
         since=now,
         deadline=now,
+        rejected=last.rejected if last else (),
     )
     return back(record, view, f"rolled back by hand from {bad or 'nothing'}", now=now, wait=wait)
 
 
-def _first(plan: Plan, phase: Phase, stable: str, epoch: int, now: float) -> Record:
+def _first(
+    plan: Plan, phase: Phase, stable: str, epoch: int, *, now: float, view: ServiceView | None
+) -> Record:
+    last = read(view) if view else None
     return Record(
         rollout=plan.identity.rollout,
         owner=plan.identity.owner,
         epoch=epoch,
-        lease=lease(plan.config, phase, now),
+        lease=lease(plan, phase, now),
         stable=stable,
         candidate=plan.candidate,
         image=plan.image,
@@ -267,4 +329,6 @@ def _first(plan: Plan, phase: Phase, stable: str, epoch: int, now: float) -> Rec
         phase=phase,
         since=now,
         deadline=now + plan.config.rollout.ready_timeout,
+        stepwise=plan.stepwise,
+        rejected=last.rejected if last else (),
     )

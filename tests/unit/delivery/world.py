@@ -171,7 +171,7 @@ class World:
         kept = bad or self.stuck
         statuses = self.view.statuses if kept else _with_urls(self.view.traffic)
         if statuses != self.view.statuses:
-            self.traffic.append((self.clock.now(), _shares(statuses)))
+            self.traffic.append((self._due, _shares(statuses)))
         self.view = replace(
             self.view,
             observed_generation=(self.view.observed_generation if bad else self.view.generation),

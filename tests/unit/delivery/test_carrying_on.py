@@ -1,0 +1,190 @@
+"""Rollouts that more than one process carries: re-runs, step mode, approvals; and bake time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airlock.config import Span
+from airlock.delivery.record import Phase
+from airlock.delivery.rollout import Rollout
+from airlock.delivery.settle import settle
+from airlock.delivery.signals import Signals
+from airlock.errors import AirlockError
+from airlock.gcp.model import RevisionView
+from unit.delivery.scenes import NEW, OLD, by_hand, left_behind, open_record, phases, rollout
+from unit.delivery.world import NAME, START, Prober, Requests, World, plan, service
+
+if TYPE_CHECKING:
+    from airlock.delivery.rollout import Outcome
+
+DIGEST = "r/shop@sha256:" + "ab" * 32
+
+
+def call(world: World, number: int, *, failing: float = 0.0, minutes: float = 10) -> Outcome:
+    """Make one call of step mode, as a scheduled run of its own."""
+    world.clock.sleep(60 * minutes)
+    step = replace(plan(rollout=f"{number}-1"), stepwise=True)
+    return rollout(world, with_plan=step, failing=failing)
+
+
+def test_a_re_run_carries_on_with_the_revision_of_the_attempt_before() -> None:
+    world = left_behind(open_record(START + 60, "100-1"))
+    world.revisions["shop-dead"] = RevisionView("shop-dead", "ready")
+    outcome = rollout(world, with_plan=plan(rollout="100-2"))
+    assert (outcome.result, outcome.plan.candidate) == ("promoted", "shop-dead")
+    assert phases(world)[:2] == ["step 5", "step 50"]
+    assert world.writes[0].epoch == 2
+
+
+def test_a_re_run_with_another_image_starts_anew() -> None:
+    world = left_behind(open_record(START + 60, "100-1"))
+    other = replace(plan(rollout="100-2"), image="other")
+    assert rollout(world, with_plan=other).result == "promoted"
+    assert phases(world)[:2] == ["reconcile 0", "deploy 0"]
+
+
+def test_each_call_of_step_mode_makes_one_change_and_waits_for_nothing() -> None:
+    world = World.serving()
+    results: list[str] = []
+    while results[-1:] != ["promoted"] and len(results) < 9:
+        written, now = len(world.writes), world.clock.now()
+        results.append(call(world, len(results) + 1).result)
+        assert len(world.writes) == written + 1
+        assert world.clock.now() == now + 600
+    assert results == ["in-progress"] * 4 + ["promoted"]
+    assert phases(world) == ["deploy 0", "step 5", "step 50", "promote 100", "promoted 100"]
+    assert world.served == NEW
+    assert [record.epoch for record in world.writes] == [1, 2, 3, 4, 5]
+
+
+def test_a_call_that_comes_early_changes_nothing() -> None:
+    world = World.serving()
+    call(world, 1)
+    call(world, 2)
+    written = len(world.writes)
+    outcome = call(world, 3, minutes=1)
+    assert (outcome.result, len(world.writes)) == ("in-progress", written)
+    assert outcome.reason.startswith("at 5 %: candidate")
+
+
+def test_step_mode_goes_back_for_a_bad_candidate() -> None:
+    world = World.serving()
+    results = [call(world, number, failing=0.5).result for number in range(1, 5)]
+    assert results == ["in-progress", "in-progress", "in-progress", "rolled-back"]
+    assert phases(world)[-2:] == ["rollback 0", "rolled-back 0"]
+    assert world.served == OLD
+
+
+def test_calls_that_stop_coming_are_settled_by_schedule_and_not_before() -> None:
+    world = World.serving()
+    call(world, 1)
+    call(world, 2)
+
+    def settled(run: str) -> bool:
+        done = settle(world, NAME, run, clock=world.clock, timeout=60, notify=lambda _: None)
+        return done.changed
+
+    assert not settled("1-1")
+    world.clock.sleep(3600)
+    assert not settled("9-1")
+    world.clock.sleep(4 * 3600)
+    assert settled("9-1")
+    assert world.served == OLD
+
+
+def test_a_release_waits_for_an_approval_and_a_later_job_of_its_run_goes_on() -> None:
+    world = World.serving()
+    gated = replace(plan(), until=5)
+    outcome = rollout(world, with_plan=gated)
+    assert outcome.result == "waiting"
+    assert outcome.reason.endswith("waiting for an approval at 5 %")
+    assert world.served == {"shop-old": 95, "shop-new": 5}
+    with pytest.raises(AirlockError, match="is under way"):
+        rollout(world, with_plan=plan(rollout="200-1"))
+    world.clock.sleep(2 * 86_400)
+    outcome = rollout(world)
+    assert outcome.result == "promoted"
+    assert phases(world)[-4:] == ["waiting 5", "step 50", "promote 100", "promoted 100"]
+
+
+def test_what_was_not_approved_is_put_back_by_the_job_that_settles() -> None:
+    world = World.serving()
+    rollout(world, with_plan=replace(plan(), until=50))
+    assert world.record.phase is Phase.WAITING
+    settle(world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    assert world.served == OLD
+
+
+def test_traffic_that_a_person_moved_during_the_wait_stays() -> None:
+    world = World.serving()
+    rollout(world, with_plan=replace(plan(), until=5))
+    by_hand(world, "shop-other")
+    world.clock.sleep(60)
+    outcome = rollout(world)
+    assert outcome.result == "superseded"
+    world.clock.sleep(60)
+    world.read(NAME)
+    assert world.served == {"shop-other": 100}
+
+
+@pytest.mark.parametrize(("failing", "result"), [(0.0, "promoted"), (0.2, "rolled-back")])
+def test_a_promoted_revision_is_watched_for_its_bake_time(failing: float, result: str) -> None:
+    world = World.serving()
+
+    def turns_bad() -> None:
+        if world.writes and world.writes[-1].phase is Phase.BAKE:
+            world.clock.at = None
+            source.failing = {"shop-new": failing}
+
+    source = Requests(world)
+    world.clock.at = turns_bad
+    config = service(steps=(50, 100), bake=Span(600))
+    done = Rollout(
+        plan(config), world, Signals(source), Prober(), clock=world.clock, notify=lambda _: None
+    ).run()
+    assert done.result == result
+    assert "bake 100" in phases(world)
+    assert world.served == (NEW if result == "promoted" else OLD)
+
+
+def test_an_image_that_was_rolled_back_is_not_tried_again_without_force() -> None:
+    world = World.serving()
+    first = replace(plan(), image=DIGEST)
+    assert rollout(world, with_plan=first, failing=0.5).result == "rolled-back"
+    assert world.record.rejected == ("ab" * 32,)
+    again = replace(plan(rollout="200-1"), image=DIGEST, candidate="shop-again")
+    with pytest.raises(AirlockError, match=r"rolled back before: candidate failed .* --force"):
+        rollout(world, with_plan=again)
+    between = replace(plan(rollout="300-1"), image="x", candidate="shop-between")
+    assert rollout(world, with_plan=between).result == "promoted"
+    with pytest.raises(AirlockError, match="rolled back before"):
+        rollout(world, with_plan=again)
+    assert rollout(world, with_plan=replace(again, force=True)).result == "promoted"
+    assert not world.record.rejected
+
+
+def test_a_cancelled_release_does_not_count_against_its_image() -> None:
+    world = World.serving()
+    world.stuck = True
+    outcome = rollout(world, with_plan=replace(plan(), image=DIGEST))
+    assert outcome.result in {"rolled-back", "failed"}
+    assert world.record.rejected == ()
+
+
+def test_nothing_goes_back_to_a_revision_that_is_not_ready() -> None:
+    world = World.serving()
+
+    def breaks() -> None:
+        if world.writes and world.writes[-1].phase is Phase.STEP:
+            world.revisions["shop-old"] = RevisionView("shop-old", "failed", "CONTAINER_MISSING")
+
+    world.clock.at = breaks
+    outcome = rollout(world, failing=0.5)
+    assert outcome.result == "held"
+    assert "traffic stays, because shop-old is not ready either (CONTAINER_MISSING)" in (
+        outcome.reason
+    )
+    assert world.served == {"shop-old": 95, "shop-new": 5}
