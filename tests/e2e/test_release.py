@@ -119,8 +119,31 @@ def test_a_release_that_is_killed_in_a_step_is_settled(world: World, shop: Repos
         run = release(shop, watch=kill)
     assert [share[stable] for share in split] == [60]
     assert run.job_results() == {DEPLOY: "failure", SETTLE: "success"}
-    assert job_output(run, "settle", "changed") == "true"
+    # The step under the release does it, while its runner lives; the job finds nothing left to do.
+    assert job_output(run, "deploy", "changed") == "true"
+    assert job_output(run, "settle", "changed") == "false"
     assert world.traffic() == {stable: 100}
+
+
+def test_an_approval_in_mid_release_is_a_job_of_its_own(world: World, shop: Repository) -> None:
+    workflow = WORKFLOW.replace("SERVICE", "shop") + '      until: "40"\n'
+    at_the_gate: list[dict[str, int]] = []
+
+    def look(running: act.Running, event: act.Event) -> None:
+        del running
+        if event.get("jobID") == "proceed" and not at_the_gate:
+            at_the_gate.append(world.traffic())
+
+    with Load(url(world), ["/"], RATE):
+        run = release(shop, files={".github/workflows/release.yml": workflow}, watch=look)
+    proceed = "release/Release/Go on after the approval"
+    assert run.job_results() == {DEPLOY: "success", proceed: "success", SETTLE: "success"}
+    assert job_output(run, "deploy", "verdict") == "waiting"
+    assert job_output(run, "proceed", "verdict") == "promoted"
+    revision = job_output(run, "deploy", "revision")
+    assert [share.get(revision) for share in at_the_gate] == [40]
+    assert world.traffic() == {revision: 100}
+    assert shares(world, revision) == [0, 40, 100]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
@@ -40,7 +41,8 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     metavar="REF",
     envvar="AIRLOCK_IMAGE",
     show_envvar=True,
-    help="Image to release, best by digest: europe-docker.pkg.dev/p/r/shop@sha256:…",
+    help="Image to release, best by digest: europe-docker.pkg.dev/p/r/shop@sha256:…, or a JSON "
+    "object of image by service.",
 )
 @click.option(
     "--commit",
@@ -103,6 +105,7 @@ def command(
     target = chosen(service, config)
     clock = clock_from(environ)
     section = target.config
+    image = _of(image, service)
     if not image or not image.isprintable() or " " in image:
         raise AirlockError("not an image reference", where="--image", fix="See --help for one")
     if mode == "step" and until < WHOLE:
@@ -143,6 +146,26 @@ def command(
         console.info(f"Verdicts came minutes later than they could: {signals.remark}")
     show(console, outcome)
     return 0 if outcome.result in _GOING_WELL else 1
+
+
+def _of(image: str, service: str) -> str:
+    """Return the image of `service` where `image` is a JSON object of several, else `image`.
+
+    Raises:
+        AirlockError: It is no such object, or does not name the service.
+    """
+    if not image.startswith("{"):
+        return image
+    try:
+        images = msgspec.json.decode(image, type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise AirlockError(
+            f"not a JSON object of image by service: {error}", where="--image"
+        ) from None
+    if service not in images:
+        known = ", ".join(images) or "none"
+        raise AirlockError(f"no image for {service}", where="--image", fix=f"It names {known}")
+    return images[service]
 
 
 def show(console: Console, outcome: Outcome) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from airlock.config import PATH, load
+from airlock.errors import AirlockError
 from airlock.gcp.model import resource
 
 if TYPE_CHECKING:
@@ -38,7 +39,17 @@ class Chosen:
 
 def service_options(function: F) -> F:
     """Add ``--service`` and ``--config`` to a command."""
-    function = click.option(
+    return _service(config_option(function), required=True)
+
+
+def services_options(function: F) -> F:
+    """Add ``--config`` and a ``--service`` that may be left out, for all of them."""
+    return _service(config_option(function), required=False)
+
+
+def config_option(function: F) -> F:
+    """Add ``--config`` to a command."""
+    return click.option(
         "--config",
         default=PATH,
         show_default=True,
@@ -46,14 +57,33 @@ def service_options(function: F) -> F:
         show_envvar=True,
         help="Configuration file, relative to the checkout.",
     )(function)
+
+
+def _service(function: F, *, required: bool) -> F:
+    what = "" if required else " All of them if left out."
     return click.option(
         "--service",
-        required=True,
+        required=required,
+        default=None if required else "",
         metavar="KEY",
         envvar="AIRLOCK_SERVICE",
         show_envvar=True,
-        help="The service, as it is called under `services` in the configuration.",
+        help=f"The service, as it is called under `services` in the configuration.{what}",
     )(function)
+
+
+def all_chosen(key: str, config: str) -> tuple[Chosen, ...]:
+    """Return the service that `key` names, or every service of the file where it is empty.
+
+    Raises:
+        AirlockError: The file is missing or wrong, or has no such service, or none at all.
+    """
+    if key:
+        return (chosen(key, config),)
+    names = tuple(load(Path.cwd(), config).services)
+    if not names:
+        raise AirlockError("no services", where=config, fix="Add one under `services`")
+    return tuple(chosen(name, config) for name in names)
 
 
 def chosen(key: str, config: str) -> Chosen:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import click
 
+from airlock.cli import ERROR, OK
 from airlock.cli.console import console_for
-from airlock.cli.release import chosen, service_options
+from airlock.cli.release import all_chosen, services_options
 from airlock.clock import clock_from
 from airlock.delivery.plan import identity
 from airlock.delivery.report import settled_page
-from airlock.delivery.settle import settle
+from airlock.delivery.settle import Settled, settle
+from airlock.errors import AirlockError
 from airlock.gcp import cloud_run
 
 
 @click.command("settle-traffic")
-@service_options
+@services_options
 @click.option(
     "--rollout",
     default="",
@@ -26,35 +29,47 @@ from airlock.gcp import cloud_run
     help="Rollout to settle, as deploy-canary's output `rollout`; on a runner, this run's.",
 )
 def command(service: str, config: str, rollout: str) -> int:
-    """Send traffic back to stable if this run's rollout was left open.
+    """Send traffic back to stable where a rollout was left open.
 
     For a job with `if: always()` that needs the releasing one: a job that is killed cannot clean
     up after itself, and everything that is needed for it stands on the service. A rollout of
-    another run is touched only once its lease has run out. Safe to run twice.
+    another run is touched only once its lease has run out; that is what a scheduled job, over all
+    services, is for. Safe to run twice.
 
     \b
-    Exit codes: 0 put right, or nothing to do; 2 not possible.
+    Exit codes: 0 put right, or nothing to do; 2 not possible for one of them.
 
     \b
-    Example:
+    Examples:
       airlock settle-traffic --service shop
+      airlock settle-traffic
     """  # noqa: D301 - click wants the character \b itself
     environ = dict(os.environ)
     console = console_for(environ)
-    target = chosen(service, config)
+    targets = all_chosen(service, config)
     cloud = cloud_run.connect(environ)
-    with console.progress(f"Settling {service}") as bar:
-        settled = settle(
-            cloud,
-            target.name,
-            rollout or identity(environ).rollout,
-            clock=clock_from(environ),
-            timeout=target.config.rollout.ready_timeout,
-            notify=lambda text: bar.update(0.5, text),
-        )
-    console.info(settled.text)
-    if settled.changed:
-        console.summary(settled_page(settled))
-    console.output("changed", "true" if settled.changed else "false")
-    console.output("reason", settled.text)
-    return 0
+    done: list[Settled] = []
+    failed = 0
+    for target in targets:
+        try:
+            with console.progress(f"Settling {target.key}") as bar:
+                settled = settle(
+                    cloud,
+                    target.name,
+                    rollout or identity(environ).rollout,
+                    clock=clock_from(environ),
+                    timeout=target.config.rollout.ready_timeout,
+                    notify=functools.partial(bar.update, 0.5),
+                )
+        except AirlockError as error:
+            # One service must not keep the others from being put right.
+            console.error(str(error))
+            failed += 1
+            continue
+        done.append(settled)
+        console.info(settled.text if service else f"{target.key}: {settled.text}")
+        if settled.changed:
+            console.summary(settled_page(settled))
+    console.output("changed", "true" if any(each.changed for each in done) else "false")
+    console.output("reason", "; ".join(each.text for each in done))
+    return ERROR if failed else OK

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SETTLE_POLL = 2.0
 WATCH_POLL = 10.0
+_SHORTEST = 0.1
 
 RESULTS: dict[Phase, Result] = {
     Phase.PROMOTED: "promoted",
@@ -198,7 +199,10 @@ def _judged(  # noqa: PLR0911 - see decide
     if judgement.verdict == "continue" or again:
         part = (now - record.since) / (duration + DELAY + PERIOD)
         text = f"at {record.percent} %: {judgement.reason}"
-        return Wait(WATCH_POLL, text, _done(plan, record, part), judgement)
+        # A look before there is something new to see is one for other people's changes only.
+        news = seen.horizon + PERIOD + DELAY - now
+        pause = min(WATCH_POLL, max(news, _SHORTEST))
+        return Wait(pause, text, _done(plan, record, part), judgement)
     if judgement.verdict == "inconclusive" and policy == "rollback":
         return _fail(plan, seen, record, view, judgement.reason, now=now, judgement=judgement)
     if judgement.verdict == "inconclusive" and policy == "hold" and not baking:
