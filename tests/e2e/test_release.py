@@ -33,6 +33,8 @@ jobs:
     permissions:
       contents: read # Check out configuration and smoke tests.
       id-token: write # Exchange the job's identity for Google Cloud credentials.
+      deployments: write # Record the deployment and what became of it.
+      pull-requests: write # Say on the merged pull request what became of it.
     {USES}/.github/workflows/release.yml@{REF}
     with:
       service: SERVICE
@@ -96,7 +98,7 @@ def test_a_bad_version_that_smoke_tests_do_not_see_is_rolled_back(
     assert run.job_results() == {DEPLOY: "failure", SETTLE: "success"}
     assert exit_codes(run)[0] == 1
     assert job_output(run, "deploy", "verdict") == "rolled-back"
-    assert job_output(run, "deploy", "stable-revision") == stable
+    assert job_output(run, "deploy", "previous-revision") == stable
     assert job_output(run, "settle", "changed") == "false"
     assert world.traffic() == {stable: 100}
     assert shares(world, job_output(run, "deploy", "revision")) == [0, 40, 0]

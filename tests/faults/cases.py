@@ -63,7 +63,7 @@ class Scene:
     tags: dict[str, str] = field(default_factory=dict)
     meddled_at: int = -9
     raced: bool = False
-    before: Any = None
+    before: Any = "nothing written yet"
     then: FaultAt | None = None
 
     def hook(self, method: str, request: Any, go: Callable[[], Any]) -> Any:
@@ -195,7 +195,8 @@ def _stale(seconds: float) -> FaultAt:
         old = call.scene.before
 
         def behind(call: Call) -> Any:
-            if call.method != "GetService" or call.scene.world.clock.now() > end:
+            over = call.scene.world.clock.now() > end
+            if call.method != "GetService" or over or old == Scene.before:
                 return call.go()
             if old is None:
                 raise _error("NOT_FOUND")

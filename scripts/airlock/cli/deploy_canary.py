@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
@@ -132,6 +133,8 @@ def command(
         latency=section.thresholds.latency,
         probes=Probing(probe, section.probes.per_minute, clock) if section.probes else None,
     )
+    announcer = Announcer(console, environ, service, section, commit)
+    announcer.begin()
     try:
         with cancellable(), console.progress(f"Releasing {service}") as bar:
 
@@ -145,6 +148,7 @@ def command(
     if signals.remark:
         console.info(f"Verdicts came minutes later than they could: {signals.remark}")
     show(console, outcome)
+    announcer.end(outcome)
     return 0 if outcome.result in _GOING_WELL else 1
 
 
@@ -178,7 +182,7 @@ def show(console: Console, outcome: Outcome) -> None:
         "verdict": outcome.result,
         "reason": outcome.reason,
         "revision": outcome.plan.candidate,
-        "stable-revision": outcome.stable,
+        "previous-revision": outcome.stable,
         "url": outcome.url,
         "rollout": outcome.plan.identity.rollout,
     }

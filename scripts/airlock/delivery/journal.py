@@ -41,6 +41,19 @@ class StepLog:
     reason: str
 
 
+@dataclass(frozen=True)
+class Decision:
+    """One write that was decided.
+
+    Args:
+        at: When, in seconds since the Unix epoch.
+        text: What it does and why, in plain words.
+    """
+
+    at: float
+    text: str
+
+
 class Journal:
     """Collects a `StepLog` per step from what is decided.
 
@@ -52,7 +65,18 @@ class Journal:
         self._units = len(steps) + 1
         self._steps: dict[int, _Judged] = {}
         self._looks: tuple[Look, ...] = ()
+        self._decisions: list[Decision] = []
         self.fraction = 0.0
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """The minutes that the last verdict rests on."""
+        return self._looks
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was written, in order."""
+        return tuple(self._decisions)
 
     @property
     def steps(self) -> tuple[StepLog, ...]:
@@ -70,6 +94,8 @@ class Journal:
 
     def note(self, action: Action, seen: Observation, now: float) -> None:
         """Take down what `action` says about the step that `seen` shows."""
+        if isinstance(action, Write):
+            self._decide(Decision(now, said(action)))
         if isinstance(action, Wait):
             self.fraction = max(self.fraction, action.fraction)
         elif isinstance(action, Write) and not action.record.open:
@@ -82,6 +108,28 @@ class Journal:
             watched = now - record.since
             self._steps[record.step] = _Judged(record.percent, record.since, watched, judgement)
             self._looks = (*seen.looks, *seen.fast)
+
+    def _decide(self, decision: Decision) -> None:
+        # The same again is the same write, after somebody else's came in between.
+        if not self._decisions or self._decisions[-1].text != decision.text:
+            self._decisions.append(decision)
+
+
+def said(write: Write) -> str:
+    """Return what a write does and why, in plain words."""
+    record = write.record
+    why = f": {write.judgement.reason}" if write.judgement else ""
+    if record.phase is Phase.DEPLOY:
+        return f"making {record.candidate}, with {record.percent} % of traffic"
+    if record.phase in {Phase.STEP, Phase.PROMOTE}:
+        return f"giving {record.percent} % of traffic to {record.candidate}{why}"
+    if record.phase is Phase.BAKE:
+        return f"watching {record.candidate} with all traffic"
+    if record.phase is Phase.ROLLBACK:
+        return f"back to {record.stable}: {record.reason}"
+    if record.phase is Phase.RECONCILE:
+        return f"first putting all traffic on {record.stable}, which serves it"
+    return f"{record.phase.value}: {record.reason}"
 
 
 @dataclass(frozen=True)

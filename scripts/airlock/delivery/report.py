@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airlock.delivery.journal import StepLog
+    from collections.abc import Sequence
+
+    from airlock.delivery.journal import Decision, StepLog
+    from airlock.delivery.judge import Look
     from airlock.delivery.rollback import RollbackPlan
     from airlock.delivery.rollout import Outcome
     from airlock.delivery.settle import Settled
@@ -25,6 +30,7 @@ _DOUBTFUL = "⚠️ {service}: promoted with a warning"
 _MINUTE = 60.0
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~!])")
 _SHOWN = 20
+_FEWEST_POINTS, _MOST_POINTS = 3, 60
 
 
 def rollout_page(outcome: Outcome) -> str:
@@ -52,6 +58,7 @@ def rollout_page(outcome: Outcome) -> str:
     if outcome.result == "held":
         onwards = f"airlock rollback --to {candidate}"
         lines += ["", f"To go back, run `airlock rollback`; to go all the way, `{onwards}`."]
+    lines += [*_chart(outcome.looks), *_log(outcome.decisions)]
     return "\n".join(lines) + "\n"
 
 
@@ -96,6 +103,47 @@ def smoke_cell(result: SmokeResult) -> str:
     if result.passed:
         return f"{result.tests} passed"
     return f"{failed} of {result.tests} failed" if failed else _escaped(result.reason)
+
+
+def _chart(looks: Sequence[Look]) -> list[str]:
+    """Return the requests minute by minute as a Mermaid chart, which GitHub draws.
+
+    It draws no legend, so that the title says what bars and line are.
+    """
+    if len(looks) < _FEWEST_POINTS:
+        return []
+    # A long release is shown in as many spans of equal length as can still be told apart.
+    width = math.ceil(len(looks) / _MOST_POINTS)
+    spans = [looks[start : start + width] for start in range(0, len(looks), width)]
+    shares, errors = [], []
+    for span in spans:
+        requests = sum(look.requests for look in span)
+        everything = requests + sum(look.stable_requests for look in span)
+        failed = sum(look.errors for look in span)
+        shares.append(f"{100 * requests / everything if everything else 0:.1f}")
+        errors.append(f"{100 * failed / requests if requests else 0:.1f}")
+    return [
+        "",
+        "```mermaid",
+        "xychart-beta",
+        '    title "Bars: % of requests that the candidate got. Line: % of those that failed"',
+        f'    x-axis "minutes of live traffic" 1 --> {len(looks)}',
+        '    y-axis "%" 0 --> 100',
+        f"    bar [{', '.join(shares)}]",
+        f"    line [{', '.join(errors)}]",
+        "```",
+    ]
+
+
+def _log(decisions: Sequence[Decision]) -> list[str]:
+    if not decisions:
+        return []
+    rows = [
+        f"| {datetime.fromtimestamp(each.at, UTC):%H:%M:%S} | {_escaped(each.text)} |"
+        for each in decisions
+    ]
+    head = ["", "<details><summary>Decisions</summary>", "", "| UTC | what and why |", "|---|---|"]
+    return [*head, *rows, "", "</details>"]
 
 
 def _steps(outcome: Outcome) -> list[str]:

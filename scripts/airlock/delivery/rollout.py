@@ -15,7 +15,7 @@ import msgspec
 from airlock.delivery import machine, writes
 from airlock.delivery.apply import newest
 from airlock.delivery.cancel import Cancelled
-from airlock.delivery.journal import Journal, StepLog
+from airlock.delivery.journal import Decision, Journal, StepLog, said
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
 from airlock.delivery.record import Phase, annotated, read
 from airlock.delivery.traffic import tag_url
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airlock.clock import Clock
+    from airlock.delivery.judge import Look
     from airlock.delivery.model import Action
     from airlock.delivery.plan import Plan
     from airlock.delivery.ports import Cloud, Prober
@@ -71,6 +72,8 @@ class Outcome:
         url: The service's URL; empty if it has none.
         steps: What was watched, in order.
         smoke: How the smoke tests went; None if they were not reached.
+        decisions: What was written, in order.
+        looks: The minutes that the last verdict rests on.
     """
 
     result: Result
@@ -80,6 +83,8 @@ class Outcome:
     url: str
     steps: tuple[StepLog, ...]
     smoke: SmokeResult | None
+    decisions: tuple[Decision, ...] = ()
+    looks: tuple[Look, ...] = ()
 
     @property
     def doubtful(self) -> bool:
@@ -168,7 +173,7 @@ class Rollout:
             try:
                 self._act(action)
                 if self._stepped(action):
-                    return self._outcome("in-progress", _said(action.record))
+                    return self._outcome("in-progress", said(action))
                 conflicts = 0 if isinstance(action, Write) else conflicts
             except LostUpdateError:
                 conflicts += 1
@@ -263,7 +268,7 @@ class Rollout:
         self._seen = replace(
             self._seen, held=write.record.epoch, last=write.record, interleaved=interleaved
         )
-        self._notify(Progress(self._journal.fraction, _said(write.record)))
+        self._notify(Progress(self._journal.fraction, said(write)))
 
     def _after_failure(self, error: Exception) -> Outcome:
         """Go back to stable, see it served, and say why; never let the reason get lost."""
@@ -377,6 +382,8 @@ class Rollout:
             url=view.uri if view else "",
             steps=self._journal.steps,
             smoke=self._seen.smoke,
+            decisions=self._journal.decisions,
+            looks=self._journal.looks,
         )
 
 
@@ -387,17 +394,3 @@ def _text(error: Exception) -> str:
 
 def _next_epoch(record: Record) -> Record:
     return msgspec.structs.replace(record, epoch=record.epoch + 1)
-
-
-def _said(record: Record) -> str:
-    if record.phase is Phase.BAKE:
-        return f"watching {record.candidate} with all traffic"
-    if record.phase is Phase.DEPLOY:
-        return f"making {record.candidate}, with {record.percent} % of traffic"
-    if record.phase in {Phase.STEP, Phase.PROMOTE}:
-        return f"giving {record.percent} % of traffic to {record.candidate}"
-    if record.phase is Phase.ROLLBACK:
-        return f"back to {record.stable}: {record.reason}"
-    if record.phase is Phase.RECONCILE:
-        return f"first putting all traffic on {record.stable}, which serves it"
-    return f"{machine.RESULTS[record.phase]}: {record.reason}"

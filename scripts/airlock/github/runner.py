@@ -97,7 +97,7 @@ class Runner:
             live=environ.get("GITHUB_ACTIONS") == "true",
             output_file=output,
             summary_file=summary,
-            run_url=_run_url(environ),
+            run_url=run_url(environ),
         )
 
     @property
@@ -226,7 +226,8 @@ def _annotation(note: Annotation) -> str:
     return command(note.level, message, **place, title=printable(note.title))
 
 
-def _run_url(environ: Mapping[str, str]) -> str:
+def run_url(environ: Mapping[str, str]) -> str:
+    """Return the web page of this run's attempt; empty off a runner."""
     repository, run = environ.get("GITHUB_REPOSITORY"), environ.get("GITHUB_RUN_ID")
     if not repository or not run:
         return ""

@@ -57,6 +57,23 @@ def list_commits(call: Call) -> Answer:
     ]
 
 
+def of_commit(call: Call) -> Answer:
+    """Answer with the pull requests that brought a commit: as their merge, or as one of theirs."""
+    repo, origin = call.repository(), call.world.origin(call.repository().full_name)
+    sha = origin.resolve(call.argument("commit_sha"))
+    if sha is None:
+        raise Refused(422, f"No commit found for SHA: {call.argument('ref')}")
+    refresh(call.world, repo)
+
+    def brought(pull: Pull) -> bool:
+        merge = origin.try_git("rev-parse", "--verify", "--quiet", f"refs/pull/{pull.number}/merge")
+        span = f"{pull.base_sha}..{head_sha(call.world, repo, pull)}"
+        return sha == merge or sha in {each.sha for each in origin.commits(span, limit=10_000)}
+
+    found = [pull for pull in repo.pulls.values() if brought(pull)]
+    return 200, [short_shape(call.world, repo, pull) for pull in found]
+
+
 def refresh(world: World, repo: Repository) -> None:
     """Bring ``refs/pull/N/head`` and ``…/merge`` of open pull requests up to date with branches.
 
@@ -194,6 +211,12 @@ _BASE = "/repos/{owner}/{repo}/pulls"
 _READ = ("pull-requests: read",)
 
 ROUTES = [
+    Route(
+        "GET",
+        "/repos/{owner}/{repo}/commits/{commit_sha}/pulls",
+        of_commit,
+        ("contents: read", "pull_requests: read"),
+    ),
     Route("GET", _BASE, list_pulls, _READ),
     Route("GET", f"{_BASE}/{{pull_number}}", get_pull, _READ),
     Route("GET", f"{_BASE}/{{pull_number}}/files", list_files, _READ),
