@@ -216,6 +216,20 @@ def test_signals_in_mid_step_send_traffic_back_at_once_and_once(shop: Lab) -> No
     assert shop.release("cancelled", shop.image("next"), run="3-1").result == "promoted"
 
 
+def test_a_dry_run_says_the_plan_and_writes_nothing(shop: Lab) -> None:
+    first = released(shop, "planned")
+    shop.configure("planned")
+    before = len(shop.stack.cloud_run.writes("planned"))
+    code, output = shop.run(
+        *("deploy-canary", "--service", "planned", "--image", shop.image("better"), "--dry-run")
+    )
+    assert code == 0
+    said = " ".join(output.split())
+    assert "Give it 50 %, watched for 1m" in said
+    assert f"all traffic back to {first}" in said
+    assert len(shop.stack.cloud_run.writes("planned")) == before
+
+
 @pytest.mark.parametrize(
     ("config", "arguments", "says"),
     [

@@ -45,6 +45,7 @@ RULES = {
                 *("urlopen", "create_connection", "socket", "HTTPConnection", "HTTPSConnection"),
                 *("Session", "AuthorizedSession", "ServiceSession", "PoolManager", "ClientSession"),
                 *("Github", "ServicesClient", "RevisionsClient"),
+                "WebhookClient",
                 *("insecure_channel", "secure_channel"),
             }
         ),
@@ -52,6 +53,7 @@ RULES = {
             {
                 *("gcp/cloud_run.py", "gcp/credentials.py", "github/api.py"),
                 *("delivery/probe.py", "delivery/smoke_plugin.py", "leaks/liveness.py"),
+                "delivery/notify.py",
             }
         ),
         "import urllib.request as r\nr.urlopen('http://example.com')",

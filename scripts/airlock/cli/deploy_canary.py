@@ -16,9 +16,10 @@ from airlock.clock import clock_from
 from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.delivery.client import AGENT
 from airlock.delivery.plan import identity, plan
+from airlock.delivery.preview import earliest
 from airlock.delivery.probe import Probe
 from airlock.delivery.probing import Probing
-from airlock.delivery.report import rollout_page
+from airlock.delivery.report import preview_page, rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
 from airlock.delivery.traffic import WHOLE
@@ -64,12 +65,13 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
 )
 @click.option(
     "--until",
-    type=click.IntRange(1, 100),
+    type=click.IntRange(0, 100),
     default=100,
     metavar="PERCENT",
     envvar="AIRLOCK_UNTIL",
     show_envvar=True,
-    help="Share at which to stop for an approval; a later job of the same run goes on.",
+    help="Share at which to stop for an approval, 0 once it is tested on its own URL; a later job "
+    "of the same run goes on.",
 )
 @click.option(
     "--force",
@@ -78,8 +80,23 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     show_envvar=True,
     help="Try an image again that was rolled back before.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    envvar="AIRLOCK_DRY_RUN",
+    show_envvar=True,
+    help="Say what it would do, let Cloud Run validate it, and change nothing.",
+)
 def command(
-    service: str, config: str, image: str, commit: str, *, mode: str, until: int, force: bool
+    service: str,
+    config: str,
+    image: str,
+    commit: str,
+    *,
+    mode: str,
+    until: int,
+    force: bool,
+    dry_run: bool,
 ) -> int:
     """Release a revision a few percent at a time, and go back by itself.
 
@@ -133,6 +150,10 @@ def command(
         latency=section.thresholds.latency,
         probes=Probing(probe, section.probes.per_minute, clock) if section.probes else None,
     )
+    if dry_run:
+        dry = Rollout(steps, cloud, signals, probe, clock=clock, notify=lambda _: None).preview()
+        console.summary(preview_page(service, dry, earliest(steps)))
+        return 0
     announcer = Announcer(console, environ, service, section, commit)
     announcer.begin()
     try:

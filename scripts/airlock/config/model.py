@@ -139,11 +139,14 @@ class Smoke(Section, frozen=True):
         suite: Folder or file of pytest tests, relative to the repository; none means `paths`.
         paths: Routes that must answer 2xx where there is no suite.
         timeout: Longest run of the whole suite.
+        internal: What to do for a service whose ingress is internal: test it all the same, from a
+            runner inside its network, or skip warm-up and tests.
     """
 
     suite: Text | None = None
     paths: tuple[Route, ...] = ("/health", "/ready")
     timeout: Span = _span(300)
+    internal: Literal["test", "skip"] = "test"
 
 
 class Probes(Section, frozen=True):

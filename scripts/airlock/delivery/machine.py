@@ -28,7 +28,7 @@ from airlock.delivery.traffic import (
 from airlock.gcp.monitoring import DELAY, PERIOD
 
 if TYPE_CHECKING:
-    from airlock.delivery.judge import Judgement
+    from airlock.delivery.judge import Evidence, Judgement
     from airlock.delivery.model import Action
     from airlock.delivery.plan import Plan
     from airlock.gcp.model import ServiceView
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SETTLE_POLL = 2.0
 WATCH_POLL = 10.0
 _SHORTEST = 0.1
+_OUTAGE = 0.5
 
 RESULTS: dict[Phase, Result] = {
     Phase.PROMOTED: "promoted",
@@ -131,18 +132,28 @@ def _deploy(  # noqa: PLR0911 - see decide
             why = f"the revision was not ready within {plan.config.rollout.ready_timeout}"
             return _fail(plan, seen, record, view, why, now=now)
         return Wait(SETTLE_POLL, f"waiting for {record.candidate} to become ready")
+    if view.internal and plan.config.smoke.internal == "skip":
+        return _tested(plan, view, record, "ingress is internal: not tested from outside", now=now)
     if seen.warm is None:
         return Warm(url)
     if not seen.warm.answered:
-        why = f"warm-up failed: {seen.warm.reason}"
+        hint = "; ingress is internal, see `smoke.internal`" if view.internal else ""
+        why = f"warm-up failed: {seen.warm.reason}{hint}"
         return _fail(plan, seen, record, view, why, now=now, blamed=True)
     if seen.smoke is None:
         return Smoke(url)
     if not seen.smoke.passed:
         why = f"smoke tests failed: {seen.smoke.reason}"
         return _fail(plan, seen, record, view, why, now=now, blamed=True)
+    return _tested(plan, view, record, f"tested at {url}", now=now)
+
+
+def _tested(plan: Plan, view: ServiceView, record: Record, how: str, *, now: float) -> Action:
+    """Give a candidate that is fit its first share, or show it at its own URL first."""
     if record.percent == WHOLE:
         return writes.finish(record, view, now)
+    if plan.until == 0:
+        return writes.pause(plan, record, now, how)
     return writes.shift(plan, view, record, 0, now=now)
 
 
@@ -203,6 +214,9 @@ def _judged(  # noqa: PLR0911 - see decide
         news = seen.horizon + PERIOD + DELAY - now
         pause = min(WATCH_POLL, max(news, _SHORTEST))
         return Wait(pause, text, _done(plan, record, part), judgement)
+    if _outage(judgement.evidence):
+        why = f"{judgement.reason}; most requests to stable fail as well: an outage, not a verdict"
+        return writes.close(record, Phase.HELD, f"{why}; traffic stays", now, judgement)
     if judgement.verdict == "inconclusive" and policy == "rollback":
         return _fail(plan, seen, record, view, judgement.reason, now=now, judgement=judgement)
     if judgement.verdict == "inconclusive" and policy == "hold" and not baking:
@@ -211,8 +225,17 @@ def _judged(  # noqa: PLR0911 - see decide
     if baking:
         return writes.finish(record, view, now)
     if record.percent >= plan.until:
-        return writes.pause(plan, record, now, judgement)
+        return writes.pause(plan, record, now, judgement.reason, judgement)
     return writes.shift(plan, view, record, record.step + 1, now=now, judgement=judgement)
+
+
+def _outage(evidence: Evidence) -> bool:
+    """Tell whether both sides fail so much that neither going on nor going back would help."""
+    both = (
+        (evidence.errors, evidence.requests),
+        (evidence.stable_errors, evidence.stable_requests),
+    )
+    return all(requests and errors / requests >= _OUTAGE for errors, requests in both)
 
 
 def _rollback(record: Record, view: ServiceView, now: float) -> Action:

@@ -50,7 +50,8 @@ class Plan:
         commit: Its commit; empty if not given.
         candidate: Short name of the new revision.
         config: The service's section of ``.github/airlock.yml``.
-        until: Percent at which to wait for an approval; 100 waits nowhere.
+        until: Percent at which to wait for an approval; 0 waits once the candidate is tested on its
+            own URL, 100 nowhere.
         stepwise: Whether each process makes at most one change, and another carries on.
         force: Whether an image that was rolled back before may be tried again.
     """

@@ -25,6 +25,10 @@ class Cloud(Protocol):
         """Make the service; return its generation."""
         ...
 
+    def validate(self, name: str, view: ServiceView | None, change: Change) -> None:
+        """Ask whether a change would be accepted."""
+        ...
+
     def update(self, view: ServiceView, change: Change, *, budget: float = ...) -> int:
         """Change the service; return its generation."""
         ...

@@ -62,6 +62,17 @@ def rollout_page(outcome: Outcome) -> str:
     return "\n".join(lines) + "\n"
 
 
+def preview_page(service: str, lines: Sequence[str], seconds: float) -> str:
+    """Return the page of a dry run."""
+    steps = [f"{number}. {line}" for number, line in enumerate(lines, 1)]
+    end = (
+        f"It takes at least {seconds / _MINUTE:.0f} minutes. Cloud Run was asked whether it would"
+        " accept the first change; nothing was changed."
+    )
+    page = [f"## 🔎 {service}: what a release would do", "", *steps, "", end]
+    return "\n".join(page) + "\n"
+
+
 def smoke_page(service: str, url: str, result: SmokeResult) -> str:
     """Return the page of a smoke test on its own."""
     mark, word = ("✅", "passed") if result.passed else ("❌", "failed")

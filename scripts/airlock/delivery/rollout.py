@@ -17,6 +17,7 @@ from airlock.delivery.apply import newest
 from airlock.delivery.cancel import Cancelled
 from airlock.delivery.journal import Decision, Journal, StepLog, said
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
+from airlock.delivery.preview import preview
 from airlock.delivery.record import Phase, annotated, read
 from airlock.delivery.traffic import tag_url
 from airlock.errors import AirlockError
@@ -145,6 +146,30 @@ class Rollout:
             if not self._attempted:
                 raise
             return self._after_failure(error)
+
+    def preview(self) -> tuple[str, ...]:
+        """Return what `run` would do, a line each, and change nothing.
+
+        Cloud Run is asked whether it would accept the first change.
+
+        Raises:
+            AirlockError: It would not, or the rollout could not begin.
+        """
+        self._check()
+        self._observe()
+        action = machine.decide(self._plan, self._seen, self._clock.now())
+        if isinstance(action, Write):
+            view = self._seen.view
+            change = Change(annotated(view, action.record), action.traffic, action.revision)
+            try:
+                self._cloud.validate(self._plan.service, view, change)
+            except LostUpdateError:
+                raise AirlockError(
+                    "the revision's name is taken, or the service is changing",
+                    where=self._plan.service,
+                    fix="See who else deploys it, then try again",
+                ) from None
+        return preview(self._plan, action)
 
     def _check(self) -> None:
         """Ask everything once that the rollout will need, before anything is changed."""

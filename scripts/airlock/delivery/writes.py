@@ -135,9 +135,11 @@ def shift(
     return Write(changed, traffic, judgement=judgement)
 
 
-def pause(plan: Plan, record: Record, now: float, judgement: Judgement) -> Write:
+def pause(
+    plan: Plan, record: Record, now: float, reason: str, judgement: Judgement | None = None
+) -> Write:
     """Wait for somebody's approval with the traffic as it is."""
-    why = f"{judgement.reason}; waiting for an approval at {record.percent} %"
+    why = f"{reason}; waiting for an approval at {record.percent} %"
     waiting = replace(
         record,
         phase=Phase.WAITING,

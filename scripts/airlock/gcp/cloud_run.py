@@ -188,6 +188,37 @@ class CloudRun:
             budget,
         )
 
+    def validate(self, name: str, view: ServiceView | None, change: Change) -> None:
+        """Ask whether a change would be accepted (``validate_only``); nothing is changed.
+
+        Args:
+            name: Full resource name.
+            view: The service; None where it is to be made.
+            change: What would be written.
+
+        Raises:
+            LostUpdateError: The revision's name is taken, or the service has changed.
+            AirlockError: Permission denied, refused or unreachable.
+        """
+        if view is None:
+            creation = create_request(name, change, dry=True)
+            self._write(
+                name,
+                lambda timeout: self._services.create_service(
+                    creation, retry=None, timeout=timeout
+                ),
+                lambda: True,
+                BUDGET,
+            )
+            return
+        request = update_request(view, change, dry=True)
+        self._write(
+            name,
+            lambda timeout: self._services.update_service(request, retry=None, timeout=timeout),
+            lambda: True,
+            BUDGET,
+        )
+
     def _read(
         self, ask: Callable[[float], T], name: str, budget: float, reach: float = BUDGET
     ) -> T | None:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _Kind = run_v2.TrafficTargetAllocationType
 _State = run_v2.Condition.State
 _REASON_LENGTH = 300
+_INTERNAL = (
+    run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY,
+    run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER,
+    run_v2.IngressTraffic.INGRESS_TRAFFIC_NONE,
+)
 
 
 def service_view(message: run_v2.Service) -> ServiceView:
@@ -34,6 +39,7 @@ def service_view(message: run_v2.Service) -> ServiceView:
         failure=_failure([message.terminal_condition]),
         annotations=dict(message.annotations),
         template=run_v2.RevisionTemplate.serialize(message.template),
+        internal=message.ingress in _INTERNAL,
     )
 
 
@@ -61,8 +67,10 @@ def revision_view(message: run_v2.Revision) -> RevisionView:
     )
 
 
-def update_request(view: ServiceView, change: Change) -> run_v2.UpdateServiceRequest:
-    """Return the masked PATCH that turns `view` by `change`.
+def update_request(
+    view: ServiceView, change: Change, *, dry: bool = False
+) -> run_v2.UpdateServiceRequest:
+    """Return the masked PATCH that turns `view` by `change`, or with `dry` only asks if it may.
 
     The template is in the mask only together with a new revision's name: a template that is sent
     back unchanged with the name of its revision collides with that revision (409).
@@ -75,17 +83,24 @@ def update_request(view: ServiceView, change: Change) -> run_v2.UpdateServiceReq
     if change.revision is not None:
         message.template = _template(view.template, change.revision)
         paths.append("template")
-    return run_v2.UpdateServiceRequest(service=message, update_mask={"paths": paths})
+    return run_v2.UpdateServiceRequest(
+        service=message, update_mask={"paths": paths}, validate_only=dry
+    )
 
 
-def create_request(name: str, change: Change) -> run_v2.CreateServiceRequest:
-    """Return the request that makes the service `name` with its first revision."""
+def create_request(name: str, change: Change, *, dry: bool = False) -> run_v2.CreateServiceRequest:
+    """Return the request that makes the service `name` with its first revision.
+
+    With `dry` it only asks whether it may.
+    """
     parent, _, service = name.partition("/services/")
     message = run_v2.Service(annotations=dict(change.annotations))
     if change.revision is not None:
         message.template = _template(b"", change.revision)
     message.traffic = [_entry(target) for target in change.traffic or ()]
-    return run_v2.CreateServiceRequest(parent=parent, service=message, service_id=service)
+    return run_v2.CreateServiceRequest(
+        parent=parent, service=message, service_id=service, validate_only=dry
+    )
 
 
 def _target(entry: run_v2.TrafficTarget) -> Target:

@@ -48,6 +48,7 @@ class ServiceView:
         failure: Why the newest change failed, as Cloud Run says it; empty if it did not.
         annotations: All of them.
         template: Serialised ``RevisionTemplate`` that new revisions start from; opaque.
+        internal: Whether its ``run.app`` URLs answer only from inside its network, if at all.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ServiceView:
     failure: str
     annotations: Mapping[str, str] = field(default_factory=dict)
     template: bytes = field(default=b"", repr=False)
+    internal: bool = False
 
     @property
     def busy(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+from msgspec.structs import replace as changed
 
-from airlock.config import Span
+from airlock.config import Smoke, Span
 from airlock.delivery.record import Phase
 from airlock.delivery.rollout import Rollout
 from airlock.delivery.settle import settle
@@ -187,4 +188,67 @@ def test_nothing_goes_back_to_a_revision_that_is_not_ready() -> None:
     assert "traffic stays, because shop-old is not ready either (CONTAINER_MISSING)" in (
         outcome.reason
     )
+    assert world.served == {"shop-old": 95, "shop-new": 5}
+
+
+def test_a_preview_gets_no_traffic_and_an_approval_gives_it_the_first_step() -> None:
+    world = World.serving()
+    outcome = rollout(world, with_plan=replace(plan(), until=0))
+    assert outcome.result == "waiting"
+    assert outcome.reason == ("tested at https://candidate---shop; waiting for an approval at 0 %")
+    assert world.served == OLD
+    assert rollout(world).result == "promoted"
+    assert phases(world)[-5:] == ["waiting 0", "step 5", "step 50", "promote 100", "promoted 100"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "result", "asked"), [("skip", "promoted", 0), ("test", "rolled-back", 1)]
+)
+def test_an_internal_service_is_tested_unless_the_team_says_otherwise(
+    policy: Literal["skip", "test"], result: str, asked: int
+) -> None:
+    world = World.serving()
+    assert world.view
+    world.view = replace(world.view, internal=True)
+    config = changed(service(), smoke=Smoke(internal=policy))
+    probe = Prober(answers=False)
+    outcome = rollout(world, with_plan=plan(config), probe=probe)
+    assert (outcome.result, len(probe.urls)) == (result, asked)
+    assert ("see `smoke.internal`" in outcome.reason) is (policy == "test")
+
+
+def test_a_dry_run_says_every_step_and_changes_nothing() -> None:
+    world = World.serving()
+    config = service(steps=(5, 50, 100), bake=Span(600))
+    dry = Rollout(
+        replace(plan(config), until=50),
+        world,
+        Signals(Requests(world)),
+        Prober(),
+        clock=world.clock,
+        notify=lambda _: None,
+    ).preview()
+    assert [line.partition(";")[0] for line in dry] == [
+        "Make `shop-new` from image with 0 %, under the tag `candidate`",
+        "Warm it up and ask for /health, /ready on its own URL.",
+        "Give it 5 %, watched for 5m",
+        "Give it 50 %, watched for 5m",
+        "Wait for an approval.",
+        "Give it 100 %, watched for 10m.",
+        "Whatever goes wrong: all traffic back to `shop-old`, which serves now.",
+    ]
+    assert world.writes == []
+    ((view, change),) = world.validated
+    assert view == world.view
+    assert change.revision
+
+
+def test_where_stable_fails_as_well_nothing_is_moved_and_people_are_called() -> None:
+    world = World.serving()
+    source = Requests(world, failing={"shop-old": 0.8, "shop-new": 0.8})
+    outcome = Rollout(
+        plan(), world, Signals(source), Prober(), clock=world.clock, notify=lambda _: None
+    ).run()
+    assert outcome.result == "held"
+    assert "most requests to stable fail as well: an outage" in outcome.reason
     assert world.served == {"shop-old": 95, "shop-new": 5}

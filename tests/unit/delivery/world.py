@@ -80,6 +80,7 @@ class World:
     stuck: bool = False
     before_write: Callable[[Change], None] | None = None
     writes: list[Record] = field(default_factory=list)
+    validated: list[tuple[ServiceView | None, Change]] = field(default_factory=list)
     traffic: list[tuple[float, dict[str, int]]] = field(default_factory=list)
     _due: float = 0.0
 
@@ -125,6 +126,10 @@ class World:
         assert (self.view, name) == (None, NAME)
         self.view = ServiceView(NAME, "https://shop", 0, 0, False, "e0", (), (), "", "")
         return self.update(self.view, change, budget=budget)
+
+    def validate(self, name: str, view: ServiceView | None, change: Change) -> None:
+        assert (name, change.annotations is not None) == (NAME, True)
+        self.validated.append((view, change))
 
     def update(self, view: ServiceView, change: Change, *, budget: float = 0.0) -> int:  # noqa: ARG002 - the port's
         assert view.name == NAME

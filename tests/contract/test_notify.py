@@ -1,0 +1,114 @@
+"""``notify`` against a server that speaks as Slack's incoming webhooks do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airlock.delivery.notify import message, send
+from airlock.errors import AirlockError
+from airlock.kit.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+# Assembled here, so that no scanner takes it for one.
+PATH = "/services/" + "/".join(("T0AAAAAAA", "B0AAAAAAA", "x" * 24))
+QUICK = Backoff(first=0.01, deadline=0.5)
+
+
+class Slack(ThreadingHTTPServer):
+    """Answers with `statuses`, then with 200, and keeps what it was sent."""
+
+    def __init__(self, *statuses: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.statuses = list(statuses)
+        self.sent: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}{PATH}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Slack
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.sent.append(json.loads(body))
+        status = self.server.statuses.pop(0) if self.server.statuses else 200
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(b"ok" if status == 200 else b"no_service")
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def slack() -> Iterator[Slack]:
+    with Slack() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_the_command_tells_the_outcome_with_its_links(slack: Slack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "airlock", "notify", "--service", "shop"],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(SCRIPTS),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": "acme/shop",
+            "GITHUB_RUN_ID": "7",
+            "AIRLOCK_WEBHOOK": slack.url,
+            "AIRLOCK_VERDICT": "rolled-back",
+            "AIRLOCK_REASON": "candidate failed <!channel> & more",
+            "AIRLOCK_URL": "https://shop.example.com",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "Told Slack: shop rolled-back\n")
+    (sent,) = slack.sent
+    assert sent["text"] == "⏪ shop: rolled-back: candidate failed &lt;!channel&gt; &amp; more"
+    shown = [block["text"]["text"] for block in sent["blocks"]]
+    assert shown[0] == "*⏪ shop: rolled-back*\ncandidate failed &lt;!channel&gt; &amp; more"
+    assert "<https://github.com/acme/shop/actions/runs/7|the run>" in shown[1]
+    assert "<https://shop.example.com|the service>" in shown[1]
+
+
+def test_a_busy_slack_is_asked_again(slack: Slack) -> None:
+    slack.statuses = [429, 503]
+    send(slack.url, message("shop", "promoted", "", {}), QUICK)
+    assert len(slack.sent) == 3
+
+
+@pytest.mark.parametrize("url", ["", "shop", "http://example.com/x", "https://"])
+def test_what_is_no_webhook_is_refused(url: str) -> None:
+    with pytest.raises(AirlockError, match="not a webhook's address"):
+        send(url, message("shop", "promoted", "", {}), QUICK)
+
+
+def test_no_error_shows_the_address(slack: Slack) -> None:
+    slack.statuses = [404]
+    with pytest.raises(AirlockError, match=r"refused the message \(404\)") as refused:
+        send(slack.url, message("shop", "promoted", "", {}), QUICK)
+    assert PATH not in str(refused.value)
+    with pytest.raises(AirlockError, match="cannot be reached") as gone:
+        send(f"http://127.0.0.1:9{PATH}", message("shop", "promoted", "", {}), QUICK)
+    assert PATH not in str(gone.value)
