@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airlock.delivery.notify import message, send
 from airlock.errors import AirlockError
 from airlock.kit.retry import Backoff
+from contract.slack import PATH, Slack, receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-# Assembled here, so that no scanner takes it for one.
-PATH = "/services/" + "/".join(("T0AAAAAAA", "B0AAAAAAA", "x" * 24))
 QUICK = Backoff(first=0.01, deadline=0.5)
-
-
-class Slack(ThreadingHTTPServer):
-    """Answers with `statuses`, then with 200, and keeps what it was sent."""
-
-    def __init__(self, *statuses: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.statuses = list(statuses)
-        self.sent: list[dict[str, Any]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}{PATH}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Slack
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.sent.append(json.loads(body))
-        status = self.server.statuses.pop(0) if self.server.statuses else 200
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(b"ok" if status == 200 else b"no_service")
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
 def slack() -> Iterator[Slack]:
-    with Slack() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with receiver() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_the_command_tells_the_outcome_with_its_links(slack: Slack) -> None:

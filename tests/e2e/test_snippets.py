@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from airlock.sandbox import export
+from contract.slack import receiver
 from e2e.world import app
 
 if TYPE_CHECKING:
@@ -115,7 +116,12 @@ def test_a_snippet_grants_what_our_jobs_ask_for(snippet: Snippet) -> None:
 def test_a_snippet_runs(snippet: Snippet, world: World) -> None:
     image = world.image("v1", app(failing=0))
     world.serve(image)
-    text = snippet.workflow()
+    with receiver() as slack:
+        runs(snippet.workflow().replace(WEBHOOK, slack.url), world, image)
+        assert bool(slack.sent) is (WEBHOOK in snippet.text)
+
+
+def runs(text: str, world: World, image: str) -> None:
     keys = re.findall(r"^\s+service: ([a-z][a-z0-9-]*)$", text, re.MULTILINE) or ["shop"]
     repository = world.repository(
         {
@@ -132,6 +138,9 @@ def test_a_snippet_runs(snippet: Snippet, world: World) -> None:
     run = trigger(repository, events, {"service": keys[0]})
     assert run.job_results()
     assert set(run.job_results().values()) == {"success"}, run.log()
+
+
+WEBHOOK = "${{ secrets.SLACK_WEBHOOK }}"
 
 
 def events_of(text: str) -> list[str]:
