@@ -22,6 +22,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -52,11 +53,15 @@ SURE = 3.09
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: when it was sent (Unix time), which revision answered, and whether none did."""
+    """One request: when it was sent (Unix time), which revision answered, and whether none did.
+
+    `status` is that of the answer, 0 where there was none.
+    """
 
     sent: float
     revision: str
     lost: bool
+    status: int
 
 
 def main(argv: Sequence[str]) -> int:
@@ -97,6 +102,7 @@ def measure(folder: Path, releases: int, rate: float, factor: float) -> dict[str
                 if expected == "rolled-back":
                     rollbacks.append((outcome.plan.candidate, decided(stack, outcome)))
         answers = load.answers
+    tell_lost(answers)
     excess, seconds = 0.0, 0.0
     for candidate, at in rollbacks:
         excess = max(excess, over(answers, candidate))
@@ -121,6 +127,15 @@ def decided(stack: Stack, outcome: Any) -> float:
     ]
     mine = [r for r in records if r["candidate"] == outcome.plan.candidate]
     return next((float(r["since"]) for r in mine if r["phase"] == "rollback"), 0.0)
+
+
+def tell_lost(answers: Sequence[Answer]) -> None:
+    """Say on standard error when requests were lost, and how: a shift, or a machine too busy."""
+    start = min((answer.sent for answer in answers), default=0.0)
+    lost = Counter((int(a.sent - start), a.status) for a in answers if a.lost)
+    for (second, status), count in sorted(lost.items()):
+        what = f"status {status}" if status else "no answer"
+        print(f"    lost in second {second}: {count}, {what}", file=sys.stderr)
 
 
 def over(answers: Sequence[Answer], candidate: str) -> float:
@@ -174,16 +189,17 @@ async def _requests(url: str, rate: float, pipe: Connection) -> list[Answer]:
 
 
 async def _ask(session: aiohttp.ClientSession, url: str, answers: list[Answer]) -> None:
-    sent, revision, own = time.time(), "", False
+    sent, revision, own, status = time.time(), "", False, 0
     try:
         async with session.get(url) as answer:
             body = await answer.read()
             revision = answer.headers.get(REVISION_HEADER, "")
             # "no" is what the bad version itself says; anything else that fails is our doing.
-            own = answer.status == 200 or body == b"no"  # noqa: PLR2004 - OK
+            status = answer.status
+            own = status == 200 or body == b"no"  # noqa: PLR2004 - OK
     except (aiohttp.ClientError, TimeoutError):
         pass
-    answers.append(Answer(sent, revision, not own))
+    answers.append(Answer(sent, revision, not own, status))
 
 
 if __name__ == "__main__":
