@@ -8,6 +8,7 @@ import pytest
 
 from airlock.errors import AirlockError
 from airlock.git import Git, GitError, credentials
+from airlock.git.batch import Batch
 from unit.leaks.support import Repository
 
 if TYPE_CHECKING:
@@ -188,3 +189,18 @@ def test_git_itself_sends_the_token_once_and_drops_an_older_header(repo: Reposit
         check=True,
     )
     assert done.stdout.strip().startswith(b"AUTHORIZATION: basic eC1hY2Nlc3M")
+
+
+def test_objects_are_read_one_after_the_other(repo: Repository) -> None:
+    git = Git.open(repo.root, os.environ)
+    with Batch(git) as batch:
+        kind, data = batch.read(repo.head())
+        assert kind == "commit"
+        assert batch.read(data[5:45].decode())[0] == "tree"
+        with pytest.raises(AirlockError, match="an object is missing"):
+            batch.read("1" * 40)
+        assert batch.read(repo.head()) == (kind, data)
+
+
+def test_what_a_failing_command_says_can_be_asked_for(repo: Repository) -> None:
+    assert b"nothing-here" in Git.open(repo.root, os.environ).said("rev-parse", "nothing-here")

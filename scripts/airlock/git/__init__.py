@@ -98,6 +98,16 @@ class Git(msgspec.Struct, frozen=True, dict=True):
             fix="Check the code out first (actions/checkout), or run inside a clone",
         )
 
+    @classmethod
+    def new(cls, folder: Path, environ: Mapping[str, str]) -> Git:
+        """Make an empty bare repository and return git for it."""
+        own = {name: environ[name] for name in PASSED_ON if name in environ} | FIXED
+        _require_version(environ.get("PATH", ""))
+        folder.mkdir(parents=True, exist_ok=True)
+        made = cls(folder, folder, own)
+        made.run("init", "--quiet", "--bare", "--template=")
+        return made
+
     def run(
         self,
         *args: str,
@@ -118,9 +128,26 @@ class Git(msgspec.Struct, frozen=True, dict=True):
         Raises:
             GitError: The exit code is not 0, or time is up.
         """
+        done = self.ended(*args, stdin=stdin, env=env, timeout=timeout)
+        if done.returncode:
+            raise GitError(args[0], done.returncode, done.stderr)
+        return done.stdout
+
+    def ended(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Return ``git ARGS`` once it has ended, well or not; see `run`.
+
+        Raises:
+            GitError: Time is up.
+        """
         with pipes.given(stdin) if stdin else contextlib.nullcontext() as source:
             try:
-                done = subprocess.run(
+                return subprocess.run(
                     self._argv(args),
                     stdin=source or subprocess.DEVNULL,
                     capture_output=True,
@@ -131,8 +158,18 @@ class Git(msgspec.Struct, frozen=True, dict=True):
                 )
             except subprocess.TimeoutExpired:
                 raise GitError(args[0], 124, b"timed out") from None
-        if done.returncode:
-            raise GitError(args[0], done.returncode, done.stderr)
+
+    def said(self, *args: str) -> bytes:
+        """Return what ``git ARGS`` prints on either output, whatever its exit code says."""
+        done = subprocess.run(
+            self._argv(args),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=self.root,
+            env=self._env(None),
+            check=False,
+        )
         return done.stdout
 
     def lines(self, *args: str, stdin: bytes = b"") -> list[str]:
@@ -187,6 +224,17 @@ class Git(msgspec.Struct, frozen=True, dict=True):
             if code:
                 complaints.seek(0)
                 raise GitError(args[0], code, complaints.read(4096))
+
+    def converse(self, *args: str) -> subprocess.Popen[bytes]:
+        """Start ``git ARGS`` with a pipe to and from it; the caller ends it."""
+        return subprocess.Popen(
+            self._argv(args),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self.root,
+            env=self._env(None),
+        )
 
     def commit(self, revision: str) -> str | None:
         """Return the commit id that `revision` names, or None if there is none here."""
@@ -285,20 +333,20 @@ class Git(msgspec.Struct, frozen=True, dict=True):
         Raises:
             GitError: The remote does not answer.
         """
-        out = self._patiently(
-            "ls-remote",
-            "--upload-pack=git-upload-pack",
-            "--",
-            remote,
-            ref,
-            token=token,
-            server=server,
-        )
-        for line in out.decode("utf-8", "surrogateescape").splitlines():
-            identity, _, name = line.partition("\t")
-            if name == ref and _OBJECT_ID.fullmatch(identity):
-                return identity
-        return None
+        return self.remote_refs(ref, remote=remote, token=token, server=server).get(ref)
+
+    def remote_refs(
+        self, *patterns: str, remote: str = "origin", token: str = "", server: str = ""
+    ) -> dict[str, str]:
+        """Return the id of every ref that `remote` has, by full name; of some, if asked.
+
+        Raises:
+            GitError: The remote does not answer.
+        """
+        options = ("--upload-pack=git-upload-pack", "--refs", "--", remote)
+        out = self._patiently("ls-remote", *options, *patterns, token=token, server=server)
+        rows = (line.partition("\t") for line in out.decode("utf-8", "surrogateescape").split("\n"))
+        return {name: identity for identity, _, name in rows if _OBJECT_ID.fullmatch(identity)}
 
     @contextlib.contextmanager
     def isolated(self, *, config: str = "", attributes: str = "") -> Iterator[Git]:

@@ -57,10 +57,23 @@ def credentials(token: str, server: str) -> dict[str, str]:
         raise AirlockError("not sending a token over plain HTTP", where="GITHUB_SERVER_URL")
     key = f"http.{server.rstrip('/')}/.extraheader"
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": key,
-        "GIT_CONFIG_VALUE_0": "",
-        "GIT_CONFIG_KEY_1": key,
-        "GIT_CONFIG_VALUE_1": f"AUTHORIZATION: basic {basic}",
-    }
+    return configuration((key, ""), (key, f"AUTHORIZATION: basic {basic}"))
+
+
+def configuration(*settings: tuple[str, str]) -> dict[str, str]:
+    """Return the environment that gives git these settings, in this order, on top of its own."""
+    entries = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings):
+        entries[f"GIT_CONFIG_KEY_{number}"] = key
+        entries[f"GIT_CONFIG_VALUE_{number}"] = value
+    return entries
+
+
+def joined(*environments: dict[str, str]) -> dict[str, str]:
+    """Return one environment with the settings of several, in their order."""
+    settings = [
+        (one[f"GIT_CONFIG_KEY_{number}"], one[f"GIT_CONFIG_VALUE_{number}"])
+        for one in environments
+        for number in range(int(one.get("GIT_CONFIG_COUNT", "0")))
+    ]
+    return configuration(*settings)
