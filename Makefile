@@ -8,7 +8,7 @@ SHELL := bash
 PYTHON := .venv/bin/python
 RUFF := .venv/bin/ruff
 UV := .venv/bin/uv --no-config
-FAMILIES := scan deploy dev uv
+FAMILIES := scan history deploy dev uv
 MODULES := tests/node/node_modules/.package-lock.json
 
 .PHONY: help

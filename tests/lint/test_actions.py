@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 EXEC = re.compile(
     r'exec "\$GITHUB_ACTION_PATH/(?P<up>(\.\./\.\./)?)scripts/bootstrap\.sh"'
-    r" (?P<family>scan|deploy) (?P<command>[a-z-]+)"
+    r" (?P<family>scan|history|deploy) (?P<command>[a-z-]+)"
 )
 ON_A_LAPTOP = {"allow", "sandbox", "demo"}
 LONGEST = 100
 
 # Read from the environment alone: an option could be typed, and would be seen in process lists.
-SECRET = {"AIRLOCK_TOKEN", "AIRLOCK_WEBHOOK"}
+SECRET = {"AIRLOCK_TOKEN", "AIRLOCK_WEBHOOK", "AIRLOCK_NEEDLES", "AIRLOCK_OLD_COMMITS"}
 
 # On a pull request a comment helps; on a laptop nobody asked for one.
 OTHER_DEFAULTS = {("scan-secrets", "comment")}
@@ -38,13 +38,11 @@ def step(path: Path) -> dict[str, Any]:
     return only
 
 
-def variables(command: str) -> dict[str, click.Option]:
-    """Return a command's options by the variable that sets each."""
+def variables(command: str) -> dict[str, click.Parameter]:
+    """Return a command's options and arguments by the variable that sets each."""
     module = importlib.import_module(f"airlock.cli.{COMMANDS[command].module}")
     return {
-        option.envvar: option
-        for option in module.command.params
-        if isinstance(option, click.Option) and isinstance(option.envvar, str)
+        option.envvar: option for option in module.command.params if isinstance(option.envvar, str)
     }
 
 
@@ -87,7 +85,7 @@ def test_every_variable_is_read_by_an_option(path: Path) -> None:
     assert set(step(path)["env"]) - SECRET <= set(variables(command_of(path)))
 
 
-def optioned(path: Path) -> list[tuple[str, dict[str, Any], click.Option]]:
+def optioned(path: Path) -> list[tuple[str, dict[str, Any], click.Parameter]]:
     """Return each input with the option that it sets."""
     options = variables(command_of(path))
     inputs = load(path)["inputs"]
@@ -103,11 +101,12 @@ def test_defaults_are_those_of_the_command(path: Path) -> None:
             assert default == preset(option), key
 
 
-def preset(option: click.Option) -> str:
+def preset(option: click.Parameter) -> str:
     """Return what an option is if it is not given, as an input writes it."""
     if option.required:
         return ""
-    return str(option.default is True).lower() if option.is_flag else str(option.default)
+    flag = isinstance(option, click.Option) and option.is_flag
+    return str(option.default is True).lower() if flag else str(option.default)
 
 
 @pytest.mark.parametrize("path", actions(), ids=name)

@@ -70,6 +70,8 @@ RULES = {
             {
                 *("leaks/secret.py", "leaks/accept/baseline.py", "leaks/scrub.py"),
                 *("leaks/engine/scan.py", "leaks/liveness.py"),
+                *("history/search.py", "history/explain.py", "history/rescan.py"),
+                *("history/verify.py", "history/guard.py", "history/purge.py"),
             }
         ),
         "print(finding.secret.reveal())",

@@ -1,0 +1,1 @@
+"""Take secrets out of a history: plan, rewrite, verify."""
