@@ -210,6 +210,7 @@ def start(
     token: str,
     home: Path,
     variables: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> Running:
     """Start the workflows in ``.github/workflows`` of a clone.
 
@@ -221,6 +222,7 @@ def start(
         token: What ``github.token`` is.
         home: Folder for act's caches; one per run that may overlap with others.
         variables: What ``vars`` holds.
+        secrets: What ``secrets`` holds beside the token.
 
     Raises:
         AirlockError: act is not installed.
@@ -228,10 +230,10 @@ def start(
     home.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=home))
     tracking = str(uuid.uuid4())
-    secrets = _dotenv(scratch / "secrets", {"GITHUB_TOKEN": token})
+    hidden = _dotenv(scratch / "secrets", {"GITHUB_TOKEN": token, **(secrets or {})})
     values = _dotenv(scratch / "variables", variables or {})
     arguments = list(_arguments(repository, trigger, scratch, maps))
-    arguments += ["--secret-file", str(secrets), "--var-file", str(values)]
+    arguments += ["--secret-file", str(hidden), "--var-file", str(values)]
     steps = {"GITHUB_REF": trigger.ref, _TRACKING: tracking, **environ}
     for name, value in steps.items():
         arguments += ["--env", f"{name}={value}"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from airlock.sandbox.github.enforce import VARIABLE
 from airlock.sandbox.github.origin import environment
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class GitHttp:
         access: Decides on ``OWNER/REPO``, the request and the password of its basic
             authentication, empty without one.
         before: Called with ``OWNER/REPO`` before refs are listed; runs in a thread.
+        rules: Returns, for the same as `access`, what the hook is to refuse; see `enforce`.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class GitHttp:
         root: Path,
         access: Callable[[str, web.Request, str], Access],
         before: Callable[[str], None],
+        rules: Callable[[str, web.Request, str], str],
     ) -> None:
         self._root = root
         self._access = access
         self._before = before
+        self._rules = rules
 
     def add_routes(self, app: web.Application) -> None:
         """Serve in `app`."""
@@ -76,14 +80,16 @@ class GitHttp:
             return web.Response(status=403, text=f"Write access to {name} not granted.\n")
         if service == "info/refs":
             await asyncio.to_thread(self._before, name)
-        return await self._backend(request, f"/{name}.git/{service}")
+        pushes = service == "git-receive-pack"
+        rules = self._rules(name, request, _password(request)) if pushes else ""
+        return await self._backend(request, f"/{name}.git/{service}", rules)
 
-    async def _backend(self, request: web.Request, path: str) -> web.StreamResponse:
+    async def _backend(self, request: web.Request, path: str, rules: str) -> web.StreamResponse:
         """Run the CGI program for one request."""
         process = await asyncio.create_subprocess_exec(
             "git",
             "http-backend",
-            env={**environment(), **self._cgi(request, path)},
+            env={**environment(), VARIABLE: rules, **self._cgi(request, path)},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -104,7 +104,7 @@ class Description:
             if parameter is None:
                 yield f"{place} parameter {name} is not described"
                 continue
-            schema = parameter["schema"]
+            schema = self._follow(parameter["schema"])
             for line in self.check_value(schema, _typed(schema, value)):
                 yield f"{place} parameter {name}: {line}"
         for key, parameter in declared.items():

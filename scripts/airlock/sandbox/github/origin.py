@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airlock.sandbox.github.enforce import HOOK
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -79,6 +81,10 @@ class Origin:
         self.git("init", "--quiet", "--bare", f"--initial-branch={default_branch}", ".")
         for key, value in _SETTINGS.items():
             self.git("config", key, value)
+        hook = self.path / "hooks" / "update"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(HOOK)
+        hook.chmod(0o755)
 
     def git(self, *args: str) -> str:
         """Run git here and return what it printed, without the last line end.

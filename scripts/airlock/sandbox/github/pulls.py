@@ -40,7 +40,7 @@ def get_pull(call: Call) -> Answer:
 def list_files(call: Call) -> Answer:
     """Answer with what the pull request changes since it branched off."""
     repo, pull = _found(call)
-    head = head_sha(call.world, repo, pull)
+    head = pull.head_sha
     files = _files(call.world, repo, pull)
     return 200, [shapes.file(call.world, repo.full_name, head, found) for found in files]
 
@@ -48,7 +48,7 @@ def list_files(call: Call) -> Answer:
 def list_commits(call: Call) -> Answer:
     """Answer with the pull request's commits, oldest first."""
     repo, pull = _found(call)
-    span = f"{pull.base_sha}..{head_sha(call.world, repo, pull)}"
+    span = f"{pull.base_sha}..{pull.head_sha}"
     found = call.world.origin(repo.full_name).commits(
         "--reverse", "--topo-order", span, limit=10_000
     )
@@ -62,12 +62,12 @@ def of_commit(call: Call) -> Answer:
     repo, origin = call.repository(), call.world.origin(call.repository().full_name)
     sha = origin.resolve(call.argument("commit_sha"))
     if sha is None:
-        raise Refused(422, f"No commit found for SHA: {call.argument('ref')}")
+        raise Refused(422, f"No commit found for SHA: {call.argument('commit_sha')}")
     refresh(call.world, repo)
 
     def brought(pull: Pull) -> bool:
         merge = origin.try_git("rev-parse", "--verify", "--quiet", f"refs/pull/{pull.number}/merge")
-        span = f"{pull.base_sha}..{head_sha(call.world, repo, pull)}"
+        span = f"{pull.base_sha}..{pull.head_sha}"
         return sha == merge or sha in {each.sha for each in origin.commits(span, limit=10_000)}
 
     found = [pull for pull in repo.pulls.values() if brought(pull)]
@@ -86,7 +86,7 @@ def refresh(world: World, repo: Repository) -> None:
         tip, base = source.branches().get(pull.head_ref), origin.branches().get(pull.base_ref)
         if pull.state != "open" or tip is None or base is None:
             continue
-        pull.base_sha = base
+        pull.base_sha, pull.head_sha = base, tip
         if source != origin:
             origin.git("fetch", "--quiet", "--no-tags", str(source.path), tip)
         name = f"refs/pull/{pull.number}"
@@ -95,11 +95,6 @@ def refresh(world: World, repo: Repository) -> None:
             message = f"Merge {tip} into {base}"
             merged = origin.merge(base, tip, message)
             origin.point(f"{name}/merge", merged)
-
-
-def head_sha(world: World, repo: Repository, pull: Pull) -> str:
-    """Return the pull request's last commit."""
-    return world.origin(repo.full_name).git("rev-parse", f"refs/pull/{pull.number}/head")
 
 
 def label(pull: Pull) -> str:
@@ -136,7 +131,7 @@ def short_shape(world: World, repo: Repository, pull: Pull) -> dict[str, Any]:
     base = f"{world.api_url}/repos/{repo.full_name}"
     api, issue = f"{base}/pulls/{pull.number}", f"{base}/issues/{pull.number}"
     html = f"{world.server_url}/{repo.full_name}/pull/{pull.number}"
-    head = head_sha(world, repo, pull)
+    head = pull.head_sha
     origin, merge_ref = world.origin(repo.full_name), f"refs/pull/{pull.number}/merge"
     urls = {
         "html": html,
@@ -194,7 +189,7 @@ def _end(world: World, repo: Repository, ref: str, sha: str) -> dict[str, Any]:
 
 
 def _files(world: World, repo: Repository, pull: Pull) -> list[File]:
-    origin, head = world.origin(repo.full_name), head_sha(world, repo, pull)
+    origin, head = world.origin(repo.full_name), pull.head_sha
     return origin.files(origin.merge_base(pull.base_sha, head) or pull.base_sha, head)
 
 

@@ -25,8 +25,13 @@ def list_branches(call: Call) -> Answer:
     api = f"{call.world.api_url}/repos/{repo.full_name}/commits"
     branches = call.world.origin(repo.full_name).branches()
     return 200, [
-        {"name": name, "commit": {"sha": sha, "url": f"{api}/{sha}"}, "protected": False}
+        {
+            "name": name,
+            "commit": {"sha": sha, "url": f"{api}/{sha}"},
+            "protected": repo.protects(name),
+        }
         for name, sha in branches.items()
+        if call.query("protected") in {"", str(repo.protects(name)).lower()}
     ]
 
 
@@ -42,9 +47,9 @@ def get_branch(call: Call) -> Answer:
         "name": name,
         "commit": _commit(call, repo, tip),
         "_links": {"self": api, "html": html},
-        "protected": False,
+        "protected": repo.protects(name),
         "protection": {
-            "enabled": False,
+            "enabled": repo.protects(name),
             "required_status_checks": {"enforcement_level": "off", "contexts": [], "checks": []},
         },
         "protection_url": f"{api}/protection",
@@ -83,6 +88,24 @@ def get_commit(call: Call) -> Answer:
     return 200, document
 
 
+def list_forks(call: Call) -> Answer:
+    """Answer with the forks that everybody can see, newest first."""
+    repo = call.repository()
+    everything = reversed(call.world.state.repositories.values())
+    return 200, [
+        shapes.repository(call.world, found)
+        for found in everything
+        if found.parent == repo.full_name and not found.private
+    ]
+
+
+def list_releases(call: Call) -> Answer:
+    """Answer with the releases, which here are little more than their tags."""
+    repo = call.repository()
+    found = enumerate(repo.releases, 1)
+    return 200, [shapes.release(call.world, repo, number, tag) for number, tag in found]
+
+
 def get_user(call: Call) -> Answer:
     """Answer with the token's owner; an app's token has none."""
     if call.actor.endswith("[bot]"):
@@ -106,6 +129,8 @@ _READ = ("contents: read",)
 ROUTES = [
     Route("GET", "/user", get_user, ()),
     Route("GET", _BASE, get, ("metadata: read",)),
+    Route("GET", f"{_BASE}/forks", list_forks, ("metadata: read",)),
+    Route("GET", f"{_BASE}/releases", list_releases, _READ),
     Route("GET", f"{_BASE}/branches", list_branches, _READ),
     Route("GET", f"{_BASE}/branches/{{branch}}", get_branch, _READ),
     Route("GET", f"{_BASE}/commits", list_commits, _READ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiohttp import web
 
 from airlock.sandbox.github.state import World
+from airlock.sandbox.github.tokens import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 WORLD = web.AppKey("world", World)
 ACTOR = web.RequestKey("actor", str)
 """Login of a request's token; empty without one."""
+
+TOKEN = web.RequestKey("token", Token)
+"""A request's token; absent without one."""
 
 _DOCS = "https://docs.github.com/rest"
 _LARGEST_PAGE = 100
@@ -117,7 +121,7 @@ class Route:
         permissions: Each alone is enough; empty for what everyone may.
     """
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     handler: Callable[[Call], Answer]
     permissions: tuple[str, ...]

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from airlock.sandbox.github import (
+    alerts,
     checks,
     deployments,
     issues,
     owners,
     payloads,
+    protection,
     pulls,
     repos,
 )
+from airlock.sandbox.github.enforce import rules
 from airlock.sandbox.github.gate import Gate, Logged, authorization
 from airlock.sandbox.github.git_http import Access, GitHttp
 from airlock.sandbox.github.rest import WORLD
-from airlock.sandbox.github.state import Pull, Repository, Sarif, World
+from airlock.sandbox.github.state import Alert, Pull, Record, Repository, Sarif, World
 from airlock.sandbox.ports import Ports, url_of
 from airlock.sandbox.web_server import WebServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from aiohttp.typedefs import Handler
 
     from airlock.clock import Clock
     from airlock.sandbox.github.gate import Faults
@@ -39,6 +45,8 @@ _ROUTES = [
     *pulls.ROUTES,
     *checks.ROUTES,
     *deployments.ROUTES,
+    *protection.ROUTES,
+    *alerts.ROUTES,
 ]
 
 
@@ -51,6 +59,11 @@ class GitHubStandIn:
         clock: Dates what is created.
         openapi: GitHub's description, ``api.github.com.json``; what breaks it is collected in
             `violations`.
+
+    Attributes:
+        watch: Called, in a thread, around every request of REST and git, with ``before METHOD
+            PATH`` and, when all is done but the answer, ``after METHOD PATH``: for what somebody
+            else does in that moment.
     """
 
     def __init__(self, state_dir: Path, clock: Clock, *, openapi: Path | None = None) -> None:
@@ -60,6 +73,7 @@ class GitHubStandIn:
         self._gate = Gate(_ROUTES, _PREFIX, self._world.state)
         self._token = self._gate.tokens.issue()
         self.violations: list[str] = []
+        self.watch: Callable[[str], None] | None = None
         self._server = WebServer(self._application(openapi))
 
     async def start(self) -> None:
@@ -92,9 +106,48 @@ class GitHubStandIn:
         """Every REST request so far."""
         return self._gate.log
 
-    def issue_token(self, permissions: Iterable[str], login: str = "github-actions[bot]") -> str:
+    def issue_token(
+        self, permissions: Iterable[str], login: str = "github-actions[bot]", app_id: int = 0
+    ) -> str:
         """Return a token that may do just this; see `Tokens.issue`."""
-        return self._gate.tokens.issue(permissions, login)
+        return self._gate.tokens.issue(permissions, login, app_id)
+
+    def alert(
+        self, full_name: str, secret_type: str, locations: Iterable[str] = ("commit",)
+    ) -> int:
+        """Have secret scanning find something; return the alert's number."""
+        repo = self._repository(full_name)
+        with self._world.lock:
+            number = len(repo.alerts) + 1
+            now = self._world.now()
+            repo.alerts[number] = Alert(number, secret_type, now, list(locations))
+            self._world.save()
+        return number
+
+    def release(self, full_name: str, tag: str) -> None:
+        """Publish a release of a tag."""
+        with self._world.lock:
+            self._repository(full_name).releases.append(tag)
+            self._world.save()
+
+    def refuse_atomic_pushes(self, full_name: str) -> None:
+        """Be a server that cannot move all refs of a push at once."""
+        self._world.origin(full_name).git("config", "receive.advertiseAtomic", "false")
+
+    def collect_garbage(self, full_name: str) -> None:
+        """Do what Support does on request: drop the pull requests' refs that no branch explains.
+
+        What no ref reaches any more is gone then, and the API does not find it.
+        """
+        origin = self._world.origin(full_name)
+        with self._world.lock:
+            tips = set(origin.branches().values())
+            listing = origin.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/pull")
+            for line in listing.splitlines():
+                sha, name = line.split(" ", 1)
+                if sha not in tips:
+                    origin.point(name, None)
+            origin.git("gc", "--quiet", "--prune=now")
 
     def create_repository(
         self,
@@ -258,10 +311,54 @@ class GitHubStandIn:
             self.violations = checker.violations
             api.middlewares.append(checker.middleware)
         api.middlewares.append(self._gate.middleware)
-        app = web.Application()
+        app = web.Application(middlewares=[self._watched])
         app.add_subapp(_PREFIX, api)
-        GitHttp(self._world.folder / "git", self._access, self._refresh).add_routes(app)
+        app.router.add_post("/api/graphql", self._graphql)
+        GitHttp(self._world.folder / "git", self._access, self._refresh, self._rules).add_routes(
+            app
+        )
         return app
+
+    @web.middleware
+    async def _watched(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = f"{request.method} {request.rel_url}"
+        if self.watch:
+            await asyncio.to_thread(self.watch, f"before {name}")
+        response = await handler(request)
+        if self.watch:
+            await asyncio.to_thread(self.watch, f"after {name}")
+        return response
+
+    async def _graphql(self, request: web.Request) -> web.Response:
+        """Answer the one query that REST has nothing for: the patterns of branch protection."""
+        token = self._gate.tokens.find(authorization(request))
+        asked = await request.json()
+        if token is None or not token.may("administration: read"):
+            return web.json_response({"message": "Bad credentials"}, status=401)
+        if "branchProtectionRules" not in asked["query"]:
+            return web.json_response({"errors": [{"message": "not known here"}]})
+        variables = asked["variables"]
+        repo = self._repository(f"{variables['owner']}/{variables['name']}")
+        return web.json_response(protection.patterns(repo))
+
+    def impose(self, full_name: str, ruleset: dict[str, Any]) -> None:
+        """Have the owner, an organisation, rule over a repository."""
+        world = self._world
+        with world.lock:
+            document = {**ruleset, "source_type": "Organization"}
+            now, number = world.now(), world.state.new_id()
+            owner = full_name.partition("/")[0]
+            self._repository(full_name).rulesets[number] = Record(
+                number, 0, owner, now, now, document
+            )
+            world.save()
+
+    def protect(self, full_name: str, pattern: str, put: dict[str, Any]) -> None:
+        """Protect branches by a pattern, as only the web page can."""
+        with self._world.lock:
+            document = {**put, "required_signatures": False}
+            self._repository(full_name).protections[pattern] = document
+            self._world.save()
 
     def _access(self, full_name: str, request: web.Request, password: str) -> Access:
         """Decide what a git client may do."""
@@ -277,6 +374,13 @@ class GitHubStandIn:
         if not repo.private or (token and token.may("contents: read")):
             return Access.READ
         return Access.NONE if token else Access.STRANGER
+
+    def _rules(self, full_name: str, request: web.Request, password: str) -> str:
+        """Say what the hook is to refuse in a push."""
+        token = self._gate.tokens.find(password or authorization(request))
+        repo = self._world.state.repositories.get(full_name)
+        with self._world.lock:
+            return rules(repo, token) if repo and token else ""
 
     def _refresh(self, full_name: str) -> None:
         with self._world.lock:

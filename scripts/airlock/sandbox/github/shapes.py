@@ -55,7 +55,7 @@ _SUB_RESOURCES = {
     "trees": "/git/trees{/sha}",
 }
 
-_NONE_OF = ("forks", "stargazers", "watchers", "open_issues")
+_NONE_OF = ("stargazers", "watchers", "open_issues")
 
 
 def node_id(kind: str, number: int) -> str:
@@ -94,6 +94,7 @@ def repository(world: World, repo: Repository) -> dict[str, Any]:
     owner, name = repo.full_name.split("/")
     api, web = f"{world.api_url}/repos/{repo.full_name}", f"{world.server_url}/{repo.full_name}"
     host = world.server_url.partition("://")[2]
+    forks = sum(fork.parent == repo.full_name for fork in world.state.repositories.values())
     return {
         "id": repo.id,
         "node_id": node_id("Repository", repo.id),
@@ -118,7 +119,8 @@ def repository(world: World, repo: Repository) -> dict[str, Any]:
         "size": repo.size,
         "default_branch": repo.default_branch,
         **dict.fromkeys((f"{what}_count" for what in _NONE_OF), 0),
-        **dict.fromkeys(("forks", "watchers", "open_issues"), 0),
+        **dict.fromkeys(("watchers", "open_issues"), 0),
+        **dict.fromkeys(("forks", "forks_count"), forks),
         "subscribers_count": 0,
         "network_count": 0,
         **dict.fromkeys(("has_issues", "has_projects", "has_wiki", "has_downloads"), True),
@@ -131,6 +133,32 @@ def repository(world: World, repo: Repository) -> dict[str, Any]:
         "created_at": repo.created_at,
         "updated_at": repo.created_at,
         "pushed_at": repo.created_at,
+    }
+
+
+def release(world: World, repo: Repository, number: int, tag: str) -> dict[str, Any]:
+    """Return a release without files."""
+    api = f"{world.api_url}/repos/{repo.full_name}"
+    web = f"{world.server_url}/{repo.full_name}/releases"
+    return {
+        "url": f"{api}/releases/{number}",
+        "html_url": f"{web}/tag/{tag}",
+        "assets_url": f"{api}/releases/{number}/assets",
+        "upload_url": f"{api}/releases/{number}/assets{{?name,label}}",
+        "tarball_url": f"{api}/tarball/{tag}",
+        "zipball_url": f"{api}/zipball/{tag}",
+        "id": number,
+        "node_id": node_id("Release", number),
+        "tag_name": tag,
+        "target_commitish": repo.default_branch,
+        "name": tag,
+        "body": "",
+        "draft": False,
+        "prerelease": False,
+        "created_at": repo.created_at,
+        "published_at": repo.created_at,
+        "author": user(world, repo.full_name.split("/")[0]),
+        "assets": [],
     }
 
 

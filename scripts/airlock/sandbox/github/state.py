@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import threading
 import time
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class Pull(Issue):
     head_ref: str = ""
     head_repository: str = ""
     base_sha: str = ""
+    head_sha: str = ""
     merged_at: str | None = None
 
 
@@ -84,8 +86,28 @@ class Sarif(Struct):
     document: dict[str, Any]
 
 
+class Alert(Struct):
+    """An alert of secret scanning.
+
+    Args:
+        locations: Kinds of places, ``commit``, ``issue_title`` and so on.
+    """
+
+    number: int
+    secret_type: str
+    created_at: str
+    locations: list[str]
+    state: str = "open"
+    resolution: str | None = None
+    resolved_at: str | None = None
+
+
 class Repository(Struct):
-    """One repository's side that is not git."""
+    """One repository's side that is not git.
+
+    Args:
+        protections: What was put, by the pattern of branches; see `protection`.
+    """
 
     id: int
     full_name: str
@@ -102,6 +124,14 @@ class Repository(Struct):
     deployments: dict[int, Record] = {}
     deployment_statuses: dict[int, Record] = {}
     sarifs: list[Sarif] = []
+    rulesets: dict[int, Record] = {}
+    protections: dict[str, dict[str, Any]] = {}
+    alerts: dict[int, Alert] = {}
+    releases: list[str] = []
+
+    def protects(self, branch: str) -> bool:
+        """Return whether a rule of branch protection holds for a branch."""
+        return any(fnmatch.fnmatchcase(branch, pattern) for pattern in self.protections)
 
     def subject(self, number: int) -> Issue | None:
         """Return the issue or pull request of that number."""
