@@ -134,6 +134,7 @@ class World:
         name: str = "acme/shop",
         environ: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> act.Run:
         """Run workflows of a clone to their end."""
         number = next(self._runs)
@@ -155,6 +156,7 @@ class World:
             token=token or own,
             home=self.folder / f"runner-{number}",
             variables=variables,
+            secrets=secrets,
         )
         with running:
             run = running.wait((lambda event: watch(running, event)) if watch else None, 90)
@@ -237,7 +239,7 @@ def home() -> Path:
 
 def warm_up(product: Path) -> None:
     """Provide the environments once, so that no test's time is an installation's."""
-    for family in ("scan", "deploy"):
+    for family in ("scan", "history", "deploy"):
         subprocess.run(
             [product / "scripts" / "bootstrap.sh", family, "--version"],
             env={**os.environ, "AIRLOCK_HOME": str(home()), "PATH": act.runner_path(os.environ)},

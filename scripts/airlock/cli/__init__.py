@@ -52,6 +52,8 @@ COMMANDS = {
     "scan-secrets": Entry("scan_secrets", "Find leaked secrets.", "Gate"),
     "scan-org": Entry("scan_org", "Scan many repositories on many machines.", "Gate"),
     "allow": Entry("allow", "Accept findings by their fingerprints.", "Gate"),
+    "rewrite-history": Entry("rewrite_history", "Remove a secret from history.", "Contain"),
+    "guard-history": Entry("guard_history", "Keep what was removed from coming back.", "Contain"),
     "deploy-canary": Entry("deploy_canary", "Release a revision in judged steps.", "Release"),
     "smoke-test": Entry("smoke_test", "Test a deployed revision from outside.", "Release"),
     "rollback": Entry("rollback", "Send all traffic back to a good revision.", "Release"),

@@ -1,0 +1,146 @@
+"""``airlock guard-history``: keep what was removed from a history from coming back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airlock.cli.console import console_for
+from airlock.errors import AirlockError
+from airlock.git import Git
+from airlock.git.clone import clone
+from airlock.git.push import PUSHED, Remote
+from airlock.github.event import Dispatch, Schedule, event_from
+from airlock.github.runner import Annotation
+from airlock.history import guard as guards
+from airlock.leaks.sources.commits import from_event, from_revisions
+from airlock.leaks.sources.shallow import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airlock.cli.console import Console
+    from airlock.history.guard import Guard, Returned
+
+_OK, _FAILED = 0, 1
+_SHOWN = 20
+
+_WORDS = {
+    "commit": "It brings back commits that were removed from the history",
+    "content": "has the content that was removed",
+    "value": "holds a secret that was removed",
+}
+
+
+@click.command("guard-history")
+@click.argument("path", default=".")
+@click.option(
+    "--base", default="", metavar="REV", help="On a laptop: start of what is checked; see git."
+)
+@click.option("--head", default="", metavar="REV", help="On a laptop: its end; default: HEAD.")
+def command(path: str, base: str, head: str) -> int:
+    r"""Keep what was removed from a history from coming back.
+
+    On a pull request, a merge group or a push it checks the commits of the change; on a schedule,
+    or by hand, all branches and tags. What was removed is known by salted hashes, in a ref of the
+    repository that `rewrite-history` keeps: neither the secret nor an old id is in it.
+
+    \b
+    Exit codes: 0 nothing is back; 1 something is; 2 it could not be checked.
+    """
+    environ = os.environ
+    console = console_for(environ)
+    server = (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
+    token = environ.get("AIRLOCK_TOKEN", "").strip()
+    git = Git.open(Path(path), environ)
+    remote = Remote(_url(git, environ, server), token, server)
+    found = guards.find(git, remote)
+    if found is None:
+        console.info("Nothing was removed from this history, so there is nothing to keep out.")
+        return _OK
+    own = found[1]
+    on_runner = environ.get("GITHUB_EVENT_NAME") and not base
+    event = event_from(environ) if on_runner else None
+    if isinstance(event, Schedule | Dispatch):
+        return _everywhere(remote, own, environ, console)
+    origin = Origin(server=server, token=token)
+    change = from_event(git, event, origin) if event else from_revisions(git, base, head, origin)
+    if change is None:
+        console.info("A deleted ref brings nothing back.")
+        return _OK
+    revisions = (change.head, *change.tags, *(f"^{commit}" for commit in change.exclude))
+    return _verdict(guards.check(git, own, revisions), change.label, console)
+
+
+def _everywhere(remote: Remote, own: Guard, environ: Mapping[str, str], console: Console) -> int:
+    """Check all branches and tags of the server, one by one only where something is back."""
+    with tempfile.TemporaryDirectory(prefix="airlock-") as name:
+        git = clone(remote.url, Path(name), environ, token=remote.token, server=remote.server)
+        refs = [ref for ref in git.lines("for-each-ref", "--format=%(refname)") if _pushed(ref)]
+        found = guards.check(git, own, refs)
+        if not found:
+            return _verdict([], f"{len(refs)} branches and tags", console)
+        holding = [ref for ref in refs if guards.check(git, own, (ref,))]
+    console.info(f"In {len(holding)} of {len(refs)} refs: {', '.join(holding[:_SHOWN])}")
+    return _verdict(found, f"{len(refs)} branches and tags", console)
+
+
+def _verdict(found: Sequence[Returned], label: str, console: Console) -> int:
+    console.output("returned", str(len(found)))
+    if not found:
+        console.info(f"Nothing that was removed is in {label}.")
+        return _OK
+    commits = sum(each.kind == "commit" for each in found)
+    notes = [_note("", _WORDS["commit"])] if commits else []
+    notes += [
+        _note(each.where, f"{each.where} {_WORDS[each.kind]}")
+        for each in found
+        if each.kind != "commit"
+    ]
+    console.annotate(notes)
+    console.summary(_page(found, label, commits))
+    return _FAILED
+
+
+def _note(path: str, text: str) -> Annotation:
+    return Annotation(level="error", message=f"{text}.", title="Removed secret", path=path)
+
+
+def _page(found: Sequence[Returned], label: str, commits: int) -> str:
+    files = sorted({each.where for each in found if each.kind != "commit"})
+    rows = [f"- `{file.replace('`', chr(39))}`\n" for file in files[:_SHOWN]]
+    merged = (
+        "It has commits of the old history, from before a secret was removed. **Rebase your own "
+        "commits onto the branch as it is now; do not merge.**\n\n"
+        if commits
+        else ""
+    )
+    told = f"These files have something that was removed:\n\n{''.join(rows)}\n" if files else ""
+    return (
+        f"## {label[:1].upper()}{label[1:]} would bring a removed secret back\n\n{merged}{told}"
+        "If your clone is older than the removal, clone anew:\n\n"
+        "```console\n"
+        "$ git fetch origin\n"
+        "$ git rebase --onto origin/<base> <the last commit before your own>\n"
+        "```\n"
+    )
+
+
+def _pushed(ref: str) -> bool:
+    return ref.startswith(PUSHED)
+
+
+def _url(git: Git, environ: Mapping[str, str], server: str) -> str:
+    name = environ.get("GITHUB_REPOSITORY", "")
+    if name:
+        return f"{server}/{name}.git"
+    urls = git.lines("config", "--get-all", "remote.origin.url")
+    if not urls or not urls[0].startswith(f"{server}/"):
+        raise AirlockError(
+            "no remote on GitHub", where="origin", fix="Set GITHUB_REPOSITORY to OWNER/NAME"
+        )
+    return urls[0]

@@ -1,0 +1,188 @@
+"""The moment in which refs change, interfered with by others, by faults and by death.
+
+``benchmarks/races.py`` does all of this at every point there is; here are the points that differ.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from airlock.errors import AirlockError
+from airlock.history import record
+from airlock.history.switch import switch
+from airlock.sandbox.github import Fault
+from contract.purging import PROTECTION as PROTECTED
+from contract.purging import (
+    REPO,
+    RULESET,
+    Place,
+    interfered,
+    killed,
+    perform,
+    place,
+    put_back,
+    scene,
+    violations,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from airlock.sandbox.github import GitHubStandIn
+
+PROTECTION_OF_TOPICS = {**PROTECTED, "required_status_checks": None}
+RULESETS = "/repos/{owner}/{repo}/rulesets"
+PROTECTION = "/repos/{owner}/{repo}/branches/{branch}/protection"
+
+
+@pytest.fixture
+def here(github: GitHubStandIn, tmp_path: Path) -> Place:
+    return place(github, tmp_path)
+
+
+def go(here: Place, name: str = "clone") -> tuple[str, ...]:
+    return perform(here.github.environ(), here.folder / name, here.token, here.moves).problems
+
+
+def test_refs_move_and_rules_come_back(here: Place) -> None:
+    assert go(here) == ()
+    assert violations(here, {}, switched=True) == []
+    assert put_back(here.github.environ(), here.folder / "again", here.token).identity == ""
+
+
+def test_a_server_that_moves_refs_one_by_one(here: Place) -> None:
+    here.github.refuse_atomic_pushes(REPO)
+    order: list[str] = []
+
+    def look(_: int, name: str) -> None:
+        if name == "after POST /acme/shop.git/git-receive-pack":
+            now = here.refs()
+            order.extend(m.name for m in here.moves if now[m.name] == m.new and m.name not in order)
+
+    with here.watching(look):
+        assert go(here) == ()
+    assert order == ["refs/heads/topic", "refs/tags/v1", "refs/heads/main"]
+    assert violations(here, {}, switched=True) == []
+
+
+def test_refs_moved_one_by_one_go_back_when_one_fails(here: Place) -> None:
+    here.github.refuse_atomic_pushes(REPO)
+    # The freeze lets an app pass that only the server's own administrators stop.
+    here.refuse("refs/heads/main")
+    with pytest.raises(AirlockError, match="the push was refused"):
+        go(here)
+    assert violations(here, {}, switched=False) == []
+
+
+def test_one_refused_ref_leaves_all_where_they_are(here: Place) -> None:
+    here.refuse("refs/tags/v1")
+    with pytest.raises(AirlockError, match=r"rules forbid it\); no ref has moved"):
+        go(here)
+    assert violations(here, {}, switched=False) == []
+
+
+@pytest.mark.parametrize(
+    ("point", "ref"),
+    [
+        # Before there is a record.
+        ("before GET /api/v3/repos/acme/shop/rulesets?", "refs/heads/topic"),
+        ("before GET /api/v3/repos/acme/shop/rulesets?", "refs/heads/fresh"),
+        ("after POST /api/v3/repos/acme/shop/rulesets", "refs/heads/topic"),
+        # Frozen: not taken.
+        ("before PUT /api/v3/repos/acme/shop/rulesets/", "refs/heads/topic"),
+        # Nothing but the freeze protects the branch.
+        ("after DELETE", "refs/heads/main"),
+        ("before PUT /api/v3/repos/acme/shop/branches/main/protection", "refs/heads/topic"),
+    ],
+)
+def test_a_colleagues_push_is_never_lost(here: Place, point: str, ref: str) -> None:
+    assert interfered(here, point, ref, "clone") == []
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "after POST /acme/shop.git/git-receive-pack",  # The record is there.
+        "after POST /api/v3/repos/acme/shop/rulesets",
+        "after DELETE",
+        "before POST /acme/shop.git/git-receive-pack#2",  # Nothing has moved.
+        "after POST /acme/shop.git/git-receive-pack#2",  # All has moved.
+        "after PUT /api/v3/repos/acme/shop/branches/main/protection",
+    ],
+)
+def test_a_killed_purge_is_put_back_from_anywhere(here: Place, point: str) -> None:
+    assert killed(here, point, "clone") == []
+
+
+def test_rules_that_cannot_be_put_back_at_first(here: Place) -> None:
+    here.github.faults.inject(Fault(500), method="PUT", path=PROTECTION, times=4)
+    (problem,) = go(here)
+    assert problem.startswith("protection of main (GitHub answered 500")
+    # Until it is back, nobody else can push.
+    assert here.colleague("refs/heads/clean") is None
+    here.github.faults.inject(Fault(403), method="DELETE", path=f"{RULESETS}/{{ruleset_id}}")
+    environ, folder = here.github.environ(), here.folder
+    assert put_back(environ, folder / "again", here.token).problems != ()
+    assert put_back(environ, folder / "third", here.token).problems == ()
+    assert violations(here, {}, switched=True) == []
+
+
+def test_an_interrupted_purge_puts_everything_back(here: Place) -> None:
+    where = scene(here.github.environ(), here.folder / "clone", here.token)
+
+    def interrupted(_: Mapping[str, str]) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        switch(where, interrupted)
+    assert violations(here, {}, switched=False) == []
+
+
+def test_a_second_purge_waits_for_the_first(here: Place) -> None:
+    said: list[str] = []
+
+    def second(_: int, name: str) -> None:
+        if name.startswith("after DELETE") and not said:
+            with pytest.raises(AirlockError) as caught:
+                go(here, "second")
+            said.append(str(caught.value))
+
+    with here.watching(second):
+        assert go(here) == ()
+    assert "another purge is under way (https://github.com/acme/shop/actions/runs/1)" in said[0]
+    assert violations(here, {}, switched=True) == []
+
+
+def test_a_token_that_may_not_changes_nothing(here: Place) -> None:
+    here.token = here.github.issue_token(("contents: write", "administration: read"), "x[bot]")
+    with pytest.raises(AirlockError, match="may not change the repository's rulesets"):
+        go(here)
+    assert record.REF not in here.refs()
+
+
+def test_a_wildcard_that_could_not_be_put_back_is_refused(here: Place) -> None:
+    here.github.protect(REPO, "top*", PROTECTION_OF_TOPICS)
+    with pytest.raises(AirlockError, match="a wildcard protects topic"):
+        go(here)
+    assert violations(here, {}, switched=False) == []
+
+
+def test_a_ruleset_of_the_organisation_that_holds_for_us_is_refused(here: Place) -> None:
+    here.github.impose(REPO, {**RULESET, "name": "House rules"})
+    with pytest.raises(AirlockError, match="the ruleset 'House rules' of acme holds for this tok"):
+        go(here)
+    assert record.REF not in here.refs()
+
+
+def test_an_app_that_would_be_stopped_itself_changes_nothing(here: Place) -> None:
+    wrong = here.github.issue_token(
+        ("administration: write", "contents: write"), "other[bot]", app_id=1
+    )
+    own, here.token = here.token, wrong
+    with pytest.raises(AirlockError, match="the freeze would stop our own push"):
+        go(here)
+    here.token = own
+    assert violations(here, {}, switched=False) == []
