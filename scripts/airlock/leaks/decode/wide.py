@@ -15,10 +15,15 @@ _CLASS = rb"[\t -~]"
 _WINDOW = 1024
 
 
+# Any control character stands for zero in the trigger. A byte by itself would be what Hyperscan
+# waits for, and a run of zeros would wake it at each; a set that no other text has is skipped to.
+_ZERO = rb"[\x00-\x08]"
+
+
 def _trigger(width: int) -> bytes:
-    character = _CLASS + rb"\x00" * (width - 1)
-    cut = [_CLASS + rb"\x00" * zeros + rb"(?:[^\x00]|\z)" for zeros in range(width - 1)]
-    return rb"(?:%b){8}(?:[^\t -~]|\z|%b)" % (character, b"|".join(cut))
+    zeros = _ZERO * (width - 1)
+    cut = [_CLASS + _ZERO * count + rb"(?:[^\x00]|\z)" for count in range(width - 1)]
+    return rb"(?:%b%b){7}%b(?:[^\t -~]|\z|%b)" % (zeros, _CLASS, zeros, b"|".join(cut))
 
 
 def _read(text: bytes, end: int, floor: int, *, width: int, via: str) -> Region:
