@@ -31,9 +31,6 @@ STRIDE = 256
 LINE = 2048
 """Most bytes of a line, on either side of a match, that an allowance looks at."""
 
-_FARTHEST = 64 * 1024
-"""Most bytes that a regex of bounded length may match, if its rule names less."""
-
 _AHEAD = 8
 """How often a rule's reach is looked at together, where hits stand close and come to nothing."""
 
@@ -73,12 +70,16 @@ class Confirmer:
     Args:
         rule: With a regex.
         order: Where it stands among all rules.
+        reach: Bytes that a match can be long, as of `sieve.sought`.
         everywhere: Allowances that hold for every rule.
     """
 
-    def __init__(self, rule: Rule, order: int, everywhere: Iterable[Allowed] = ()) -> None:
+    def __init__(
+        self, rule: Rule, order: int, reach: int, everywhere: Iterable[Allowed] = ()
+    ) -> None:
         self.rule = rule
         self._order = order
+        self._reach = reach
         self._allowed = (*map(Allowed, rule.allowances), *everywhere)
         self._keywords = tuple(word.encode() for word in rule.keywords)
 
@@ -197,20 +198,6 @@ class Confirmer:
     @functools.cached_property
     def _path(self) -> Regex | None:
         return compiled(self.rule.path) if self.rule.path else None
-
-    @functools.cached_property
-    def _reach(self) -> int:
-        """Bytes that a match can be long: what the regex allows, or else what the rule says."""
-        from airlock.leaks.engine import grammar, syntax  # noqa: PLC0415 - a clean scan needs none
-
-        try:
-            longest = syntax.width(grammar.parse(self.rule.regex))[1]
-        except grammar.UnreadableError:
-            longest = None
-        if longest is None:
-            return self.rule.reach
-        # One more, for the end of a line that the first pass takes for part of the match.
-        return min(longest, max(self.rule.reach, _FARTHEST)) + 1
 
 
 def names(rule: Rule, place: Place, everywhere: Iterable[Allowed]) -> bool:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airlock.leaks.engine.cache import Cache
+    from airlock.leaks.engine.sieve import Choice, Sought
 
+    _Row = tuple[bytes, int]
     Handler = Callable[[int, int, int, int, object], bool | None]
 
 # ^ and $ match at lines. A pattern may match the empty text; that one does is no reason to fail.
@@ -32,11 +34,15 @@ class Database:
 
     Args:
         compiled: The patterns, compiled; of several that are the same, only one.
-        owners: For each of those, which of the patterns it is.
+        owners: For each of those, whose it is.
+        reaches: For each owner, bytes that a match of its regex can be long.
     """
 
-    def __init__(self, compiled: hs.Database, owners: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self, compiled: hs.Database, owners: Sequence[Sequence[int]], reaches: Sequence[int]
+    ) -> None:
         self.owners = owners
+        self.reaches = reaches
         self._compiled = compiled
         self._local = threading.local()
 
@@ -102,14 +108,12 @@ def _only(block: memoryview) -> int:
     return first if bytes(block).count(first) == len(block) else -1
 
 
-def build(
-    digest: bytes, patterns: Callable[[], Sequence[Sequence[bytes]]], cache: Cache | None
-) -> Database:
+def build(digest: bytes, patterns: Callable[[], Sequence[Sought]], cache: Cache | None) -> Database:
     """Return the database of some patterns: the one that was kept, or else a new one.
 
     Args:
         digest: A hash of all data that `patterns` follows from; code is taken care of here.
-        patterns: Returns the patterns; of each, several that may stand for it, the best first.
+        patterns: Returns what to look for, for each owner.
         cache: Where the compiled form is kept; None for nowhere.
 
     Raises:
@@ -121,7 +125,8 @@ def build(
     database = _load(cache.read(name))
     if database is None:
         database = _compile(patterns())
-        kept = (database.owners, hs.dumpb(database._compiled))  # noqa: SLF001 - this module's
+        compiled = hs.dumpb(database._compiled)  # noqa: SLF001 - this module's
+        kept = (database.owners, database.reaches, compiled)
         cache.write(name, msgspec.msgpack.encode(kept))
     return database
 
@@ -137,28 +142,32 @@ def _load(data: memoryview | None) -> Database | None:
     if data is None:
         return None
     try:
-        owners, compiled = msgspec.msgpack.decode(data, type=tuple[list[list[int]], bytes])
-        return Database(hs.loadb(compiled, hs.HS_MODE_BLOCK), owners)
+        kept = tuple[list[list[int]], list[int], bytes]
+        owners, reaches, compiled = msgspec.msgpack.decode(data, type=kept)
+        return Database(hs.loadb(compiled, hs.HS_MODE_BLOCK), owners, reaches)
     except (msgspec.DecodeError, hs.error):
         return None
 
 
-def _compile(patterns: Sequence[Sequence[bytes]]) -> Database:
+def _compile(patterns: Sequence[Sought]) -> Database:
     try:
         # Nearly always, each pattern compiles in its best form.
-        return _shared([(choices[0], _FLAGS) for choices in patterns])
+        rows = [[(pattern, _FLAGS) for pattern in each.choices[0]] for each in patterns]
+        compiled, owners = _shared(rows)
     except hs.error:
-        return _shared([_chosen(choices) for choices in patterns])
+        compiled, owners = _shared([_chosen(each.choices) for each in patterns])
+    return Database(compiled, owners, [each.reach for each in patterns])
 
 
-def _shared(rows: Sequence[tuple[bytes, int]]) -> Database:
-    owners: dict[tuple[bytes, int], list[int]] = {}
-    for number, row in enumerate(rows):
-        owners.setdefault(row, []).append(number)
-    return Database(_together(list(owners)), list(owners.values()))
+def _shared(rows: Sequence[Sequence[_Row]]) -> tuple[hs.Database, list[list[int]]]:
+    owners: dict[_Row, list[int]] = {}
+    for number, patterns in enumerate(rows):
+        for pattern in patterns:
+            owners.setdefault(pattern, []).append(number)
+    return _together(list(owners)), list(owners.values())
 
 
-def _together(rows: Sequence[tuple[bytes, int]]) -> hs.Database:
+def _together(rows: Sequence[_Row]) -> hs.Database:
     compiled = hs.Database(mode=hs.HS_MODE_BLOCK)
     compiled.compile(
         expressions=[pattern for pattern, _ in rows],
@@ -168,20 +177,21 @@ def _together(rows: Sequence[tuple[bytes, int]]) -> hs.Database:
     return compiled
 
 
-def _chosen(choices: Sequence[bytes]) -> tuple[bytes, int]:
+def _chosen(choices: Sequence[Choice]) -> list[_Row]:
     """Return the best of `choices` that compiles, with its flags.
 
     As a prefilter, Hyperscan replaces what it does not know by something that matches more.
     """
-    for pattern in choices:
+    for patterns in choices:
         for flags in (_FLAGS, _PREFILTER):
+            rows = [(pattern, flags) for pattern in patterns]
             try:
-                _together([(pattern, flags)])
+                _together(rows)
             except hs.error:
                 continue
-            return pattern, flags
+            return rows
     raise AirlockError(
         "Hyperscan cannot compile a pattern",
-        where=choices[0].decode("ascii", "replace")[:100],
+        where=choices[0][0].decode("ascii", "replace")[:100],
         fix="Simplify the rule",
     )

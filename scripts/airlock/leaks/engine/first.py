@@ -12,6 +12,7 @@ from airlock.leaks.engine.confirm import STRIDE
 
 if TYPE_CHECKING:
     from airlock.leaks.engine.cache import Cache
+    from airlock.leaks.engine.sieve import Sought
     from airlock.leaks.ruleset.shelf import Shelf
 
 RUN = 1024
@@ -40,6 +41,9 @@ class FirstPass:
     Args:
         rules: What to look for; those without a regex are not looked for here.
         cache: Where the compiled form is kept.
+
+    Attributes:
+        reaches: For each rule, by its place on the shelf, bytes that a match can be long.
     """
 
     def __init__(self, rules: Shelf, cache: Cache | None) -> None:
@@ -48,6 +52,8 @@ class FirstPass:
         self._decode = self._rules + len(generic.TRIGGERS)
         self._database = database.build(rules.outline.key, lambda: _patterns(rules), cache)
         owners = self._database.owners
+        # Behind those of the rules stand those of the triggers.
+        self.reaches = dict(zip(self._places, self._database.reaches, strict=False))
         self._coarse = [max(numbers) < self._rules for numbers in owners]
 
     def ends(self, block: bytes | memoryview) -> list[int]:
@@ -105,11 +111,11 @@ class FirstPass:
         return hits
 
 
-def _patterns(rules: Shelf) -> list[tuple[bytes, ...]]:
+def _patterns(rules: Shelf) -> list[Sought]:
     # Not at the top: where the compiled form was kept, none of this is needed.
     from airlock.leaks import decode  # noqa: PLC0415
-    from airlock.leaks.engine import sieve  # noqa: PLC0415
+    from airlock.leaks.engine.sieve import Sought, sought  # noqa: PLC0415
 
     triggers = (*generic.TRIGGERS, *decode.TRIGGERS)
     searched = (rules[place] for place in rules.outline.searched)
-    return [*(sieve.patterns(rule) for rule in searched), *((trigger,) for trigger in triggers)]
+    return [*map(sought, searched), *(Sought(((trigger,),)) for trigger in triggers)]

@@ -153,7 +153,8 @@ class Engine:
             yield from guessed(text.text, generic, text.place, self._everywhere, more=text.more)
 
     def _confirmer(self, place: int) -> Confirmer:
-        made = Confirmer(self._rules[place], place, self._everywhere)
+        reach = self._first.reaches[place]
+        made = Confirmer(self._rules[place], place, reach, self._everywhere)
         return self._confirmers.setdefault(place, made)
 
     def _complete(self, text: _Text, spans: Iterable[Span]) -> Iterable[Span]:

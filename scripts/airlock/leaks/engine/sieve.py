@@ -11,13 +11,13 @@ regex is left out: it would only make more ends of the same match.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from airlock.leaks.engine import grammar, stretch, syntax
 from airlock.leaks.engine.syntax import EMPTY, NEWLINE, Alt, At, Bytes, Cat, Node, Repeat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from airlock.leaks.engine.syntax import Position
     from airlock.leaks.ruleset.model import Rule
@@ -25,26 +25,59 @@ if TYPE_CHECKING:
 EVERY_LINE = rb"[^\n]\n"
 """The pattern of a rule about which nothing is known: it looks at each line that is not empty."""
 
+Choice: TypeAlias = tuple[bytes, ...]
+"""Patterns that together stand for a regex. Hyperscan gives each a literal of its own to wait for;
+one pattern that may begin in many ways becomes an automaton that runs over every byte."""
+
 _PLUS = 1 << ord("+")
 _OPTIONAL_PLUS = Repeat(Bytes(_PLUS), 0, 1)
 _AT_LINE = Bytes(NEWLINE | _PLUS)
 _BROKEN = Cat((Bytes(NEWLINE), Bytes(_PLUS)))
 
 
-def patterns(rule: Rule) -> tuple[bytes, ...]:
-    """Return patterns that match wherever `rule` does, the best first.
+FARTHEST = 64 * 1024
+"""Most bytes that a regex of bounded length may match, if its rule names less."""
 
-    Hyperscan may find one too large; the last one is never.
+
+class Sought(NamedTuple):
+    """What to look for in place of a regex.
+
+    Args:
+        choices: Choices of patterns, one of which matches wherever the regex does; the best first.
+            Hyperscan may find one too large; the last one is never.
+        reach: Bytes that a match can be long.
     """
-    words = "|".join(re.escape(word) for word in rule.keywords)
-    last = (f"(?i:{words})".encode(), EVERY_LINE) if words else (EVERY_LINE,)
+
+    choices: tuple[Choice, ...]
+    reach: int = 0
+
+
+def sought(rule: Rule) -> Sought:
+    """Return what to look for to find what `rule` matches."""
+    words = tuple(f"(?i:{re.escape(word)})".encode() for word in rule.keywords)
+    last = (words, (EVERY_LINE,)) if words else ((EVERY_LINE,),)
     try:
         whole = grammar.parse(rule.regex)
     except grammar.UnreadableError:
-        return last
+        return Sought(last, rule.reach)
+    longest = syntax.width(whole)[1]
+    # One more, for the end of a line that the first pass takes for part of the match.
+    reach = rule.reach if longest is None else min(longest, max(rule.reach, FARTHEST)) + 1
     node = rewrite(stretch.best(whole) or whole)
     # To write a whole regex, too, for when its stretch is too large, took half of a cold start.
-    return (syntax.write(_uncounted(node)), *last) if syntax.width(node)[0] > 0 else last
+    if not syntax.width(node)[0]:
+        return Sought(last, reach)
+    best = tuple(dict.fromkeys(map(syntax.write, _alternatives(_uncounted(node)))))
+    return Sought((best, *last), reach)
+
+
+def _alternatives(node: Node) -> Iterator[Node]:
+    """Yield nodes that together match what `node` does."""
+    if not isinstance(node, Alt):
+        yield node
+        return
+    for part in node.parts:
+        yield from _alternatives(part)
 
 
 def rewrite(node: Node) -> Node:

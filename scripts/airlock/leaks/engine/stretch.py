@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from airlock.leaks.engine import syntax
 from airlock.leaks.engine.syntax import ALL, EMPTY, NEWLINE, Alt, At, Bytes, Cat, Node, Repeat
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ LEAST = 16.0
 """Bits without which a stretch says too little to stand for its regex."""
 
 _COMMON = frozenset(
-    b"access account api apikey app auth cache client cred email gateway hook host http key license"
-    b" login mail name pass password private pub public pwd secret security service session sign"
-    b" test token url user value web webhook".split()
+    b"access account api apikey app auth cache client cred email enable gateway hook host http key"
+    b" license login mail name pass password private pub public pwd secret security service session"
+    b" sign test token url user value web webhook".split()
 )
 """Words that stand in every other file, and say a third of what their letters do."""
 
@@ -42,7 +43,7 @@ _RUN = 8.0
 """Most bits that a run of one set says, however long it is."""
 
 _TAIL = 24
-"""Bytes of a run that are looked for behind what a stretch begins with."""
+"""Bytes that are looked for of what stands behind a stretch."""
 
 _SAYS_LITTLE = 3.0
 _FACTOR = (0.2, 0.2, 0.5, 0.8, 1.0)
@@ -177,12 +178,40 @@ def _flat(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _beginning(part: Node) -> Node | None:
-    """Return the first bytes of a run; whatever comes behind it, so many there are."""
-    if not isinstance(part, Repeat) or not isinstance(part.part, Bytes) or not part.least:
-        return None
-    count = min(part.least, _TAIL)
-    return part.part if count == 1 else Repeat(part.part, count, count)
+def _beginning(part: Node, room: int = _TAIL) -> Node | None:
+    """Return what every match of `part` begins with, `room` bytes at most; None for nothing."""
+    match part:
+        case Bytes():
+            return part if room else None
+        case Repeat(inner, least, _) if least:
+            if not isinstance(inner, Bytes):
+                return _beginning(inner, room)
+            count = min(least, room)
+            return inner if count == 1 else Repeat(inner, count, count) if count else None
+        case Cat(parts):
+            return _beginning_of(parts, room)
+        case Alt(parts) if len(parts) <= _WIDEST:
+            found = [_beginning(each, room) for each in parts]
+            heads = [each for each in found if each is not None]
+            return Alt(tuple(dict.fromkeys(heads))) if len(heads) == len(found) else None
+    return None
+
+
+def _beginning_of(parts: Sequence[Node], room: int) -> Node | None:
+    """Return what parts one after the other begin with: those of a fixed length, and one more."""
+    heads: list[Node] = []
+    for part in parts:
+        if isinstance(part, At):
+            continue
+        head = _beginning(part, room)
+        if head is None:
+            break
+        heads.append(head)
+        length = syntax.width(head)
+        room -= length[0]
+        if head != part or length[0] != length[1]:
+            break
+    return Cat(tuple(heads)) if heads else None
 
 
 def _is_simple(node: Node) -> bool:

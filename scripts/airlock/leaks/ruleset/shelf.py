@@ -23,7 +23,7 @@ class Outline(msgspec.Struct, frozen=True, array_like=True):
     """What there is to know of all rules.
 
     Args:
-        key: SHA-256 of all that the first pass follows from: regexes and keywords.
+        key: SHA-256 of all that the first pass follows from: regexes, keywords and reach.
         searched: Places of rules with a regex, ascending.
         named: Places of the others, for which a file's name is all.
         composite: Whether any rule depends on another.
@@ -105,7 +105,7 @@ def _outline(rules: Sequence[Rule]) -> Outline:
     key = hashlib.sha256()
     for rule in rules:
         if rule.regex:
-            key.update(msgspec.msgpack.encode((rule.regex, rule.keywords)))
+            key.update(msgspec.msgpack.encode((rule.regex, rule.keywords, rule.reach)))
     return Outline(
         key=key.digest(),
         searched=tuple(place for place, rule in enumerate(rules) if rule.regex),

@@ -98,7 +98,7 @@ class StockScanner:
         patterns = [pattern for probe in self._probes for pattern in probe.patterns]
         digest = hashlib.sha256(b"\0\n".join(patterns)).digest()
         # Without plugins there is nothing to compile.
-        looked = [(each,) for each in patterns] or [(b"\\x00{9}",)]
+        looked = [sieve.Sought(((each,),)) for each in patterns or [rb"\x00{9}"]]
         self._database = database.build(digest, lambda: looked, cache)
         same = self._database.owners if patterns else [[]]
         self._owners = [{numbers[pattern] for pattern in each} for each in same]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from airlock.leaks.engine import database
 from airlock.leaks.engine.cache import Cache
+from airlock.leaks.engine.sieve import Sought
 
 if TYPE_CHECKING:
     from airlock.leaks.engine.database import Database
@@ -99,9 +100,9 @@ def hits(compiled: Database, text: bytes) -> list[tuple[int, int]]:
 
 
 def build(cache: Cache | None, asked: list[bool]) -> Database:
-    def patterns() -> list[tuple[bytes, ...]]:
+    def patterns() -> list[Sought]:
         asked.append(True)
-        return [(b"ab+",), (b"\nc",)]
+        return [Sought(((b"ab+",),)), Sought(((b"\nc", b"xyz"),))]
 
     return database.build(b"ab", patterns, cache)
 
@@ -109,7 +110,7 @@ def build(cache: Cache | None, asked: list[bool]) -> Database:
 def test_a_database_is_compiled_once(tmp_path: Path) -> None:
     asked: list[bool] = []
     for _ in range(3):
-        assert hits(build(made(tmp_path), asked), b"abb\nc") == [(0, 2), (0, 3), (1, 5)]
+        assert hits(build(made(tmp_path), asked), b"abb\ncxyz") == [(0, 2), (0, 3), (1, 5), (2, 8)]
     assert len(asked) == 1
     build(None, asked)
     assert len(asked) == 2
@@ -123,7 +124,7 @@ def test_a_database_that_does_not_load_is_compiled_again(tmp_path: Path) -> None
     content = bytearray(file.read_bytes()[hashlib.sha256().digest_size :])
     content[4] ^= 0xFF
     made(tmp_path).write(file.name, bytes(content))
-    assert hits(build(made(tmp_path), asked), b"abb\nc") == [(0, 2), (0, 3), (1, 5)]
+    assert hits(build(made(tmp_path), asked), b"abb\ncxyz") == [(0, 2), (0, 3), (1, 5), (2, 8)]
     assert len(asked) == 2
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airlock.leaks.engine import database, grammar, sieve, stretch, syntax
 from airlock.leaks.engine.first import FirstPass
 from airlock.leaks.engine.regex import compiled
+from airlock.leaks.engine.sieve import Sought
 from airlock.leaks.ruleset.load import load
 from airlock.leaks.ruleset.model import Rule
 from airlock.leaks.ruleset.shelf import Shelf
@@ -101,9 +102,9 @@ def in_patch(text: bytes, offset: int) -> int:
     return len(b"@@ -0,0 +1 @@\n+") + offset + text[:offset].count(b"\n")
 
 
-def ends_of(pattern: bytes, text: bytes) -> list[int]:
+def ends_of(patterns: sieve.Choice, text: bytes) -> list[int]:
     ends: list[int] = []
-    built = database.build(b"", lambda: [(pattern,)], None)
+    built = database.build(b"", lambda: [Sought((patterns,))], None)
     built.scan(text, lambda _id, _start, end, _flags, _context: ends.append(end - 1))
     return ends
 
@@ -131,8 +132,8 @@ def test_what_re2_finds_is_hit_in_the_text_and_in_its_patch(
     if match is None or not raw[slice(*match.span())].strip(b"\n"):
         return
     start, end = match.span()
-    for choice in sieve.patterns(Rule(id="r", title="r", regex=pattern)):
-        if choice == sieve.EVERY_LINE:
+    for choice in sieve.sought(Rule(id="r", title="r", regex=pattern)).choices:
+        if choice == (sieve.EVERY_LINE,):
             assert ends_of(choice, raw)
             assert ends_of(choice, patch_of(raw))
             continue
@@ -173,6 +174,11 @@ def test_what_may_be_missing_at_the_ends_is_left_out(regex: str, pattern: bytes)
         (r"(?i:acmecorp)[\w.-]{0,40}\s*[:=]\s*([0-9a-f]{32})", rb"(?i:acmecorp)"),
         # Nothing that everybody writes, if there is anything else.
         (r"token.{0,90}ab9_k[0-9]{9}", rb"ab9_k[\x30-\x39]{9}"),
+        # What stands behind it, in each of its forms.
+        (
+            r"(?:^|\W)ab_(?:[a-z]{40}|[0-9]{8}-[a-z]+)",
+            rb"[^\x30-\x39\x41-\x5a\x5f\x61-\x7a]ab_(?:[\x61-\x7a]{24}|[\x30-\x39]{8}-[\x61-\x7a])",
+        ),
         # A shape that is known by what stands in it.
         (
             r"(?:x|y)*[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}",
@@ -181,7 +187,7 @@ def test_what_may_be_missing_at_the_ends_is_left_out(regex: str, pattern: bytes)
     ],
 )
 def test_what_is_looked_for_is_what_says_most(regex: str, pattern: bytes) -> None:
-    chosen = sieve.patterns(Rule(id="r", title="r", regex=regex))[0]
+    (chosen,) = sieve.sought(Rule(id="r", title="r", regex=regex)).choices[0]
     folded = b"".join(b"[\\x%02x\\x%02x]" % (each - 32, each) for each in b"acmecorp")
     assert chosen == pattern.replace(b"(?i:acmecorp)", folded)
 
@@ -192,9 +198,9 @@ def test_a_run_alone_says_too_little_to_stand_for_a_rule() -> None:
 
 
 def test_a_rule_that_may_match_nothing_looks_at_its_keywords_or_at_every_line() -> None:
-    assert sieve.patterns(Rule(id="r", title="r", regex="x*"))[0] == sieve.EVERY_LINE
-    worded = Rule(id="r", title="r", regex="x*", keywords=("a+b",))
-    assert sieve.patterns(worded)[0] == rb"(?i:a\+b)"
+    assert sieve.sought(Rule(id="r", title="r", regex="x*")).choices[0] == (sieve.EVERY_LINE,)
+    worded = Rule(id="r", title="r", regex="x*", keywords=("a+b", "cd"))
+    assert sieve.sought(worded).choices[0] == (rb"(?i:a\+b)", rb"(?i:cd)")
 
 
 def test_a_pattern_that_hyperscan_finds_too_large_gets_a_simpler_one() -> None:
@@ -203,7 +209,7 @@ def test_a_pattern_that_hyperscan_finds_too_large_gets_a_simpler_one() -> None:
     )
     rule = Rule(id="r", title="r", regex=huge, keywords=("ax", "by"))
     ends: list[int] = []
-    built = database.build(b"", lambda: [sieve.patterns(rule)], None)
+    built = database.build(b"", lambda: [sieve.sought(rule)], None)
     built.scan(b"..axq1=..", lambda _id, _start, end, _flags, _context: ends.append(end))
     assert ends
 
@@ -237,7 +243,12 @@ def test_whatever_a_rule_of_the_catalogue_matches_is_hit() -> None:
 
 def test_words_of_different_lengths_before_a_gap_are_all_hit() -> None:
     regex = "(?:xy|bitwarden)[a-z]{0,8}client"
-    pattern = sieve.patterns(Rule(id="r", title="r", regex=regex))[0]
+    patterns = sieve.sought(Rule(id="r", title="r", regex=regex)).choices[0]
     for before in range(80):
         for text in (b"xyclient", b"xyaclient", b"bitwardenclient", b"bitwardenabcdefghclient"):
-            assert ends_of(pattern, b"." * before + text + b"."), (before, text)
+            assert ends_of(patterns, b"." * before + text + b"."), (before, text)
+
+
+def test_what_may_begin_in_many_ways_is_as_many_patterns() -> None:
+    rule = Rule(id="r", title="r", regex=r"(?:abcd_|(?:efgh-|ijkl[+]|abcd_))[0-9]*x?")
+    assert sieve.sought(rule).choices[0] == (b"abcd_", b"efgh-", rb"ijkl\x2b")

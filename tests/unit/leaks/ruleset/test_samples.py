@@ -27,7 +27,7 @@ def test_a_sample_is_not_reported_and_its_like_is() -> None:
     def found(pair: bytes) -> int:
         text = b"Authorization: Basic " + base64.b64encode(pair)
         hits, place = range(1, len(text) + 1), Place(path="a.sh")
-        return len([*Confirmer(rule, 0).spans(text, [len(text)], place)]) + len(
+        return len([*Confirmer(rule, 0, rule.reach).spans(text, [len(text)], place)]) + len(
             [*guessed(text, hits, place, ())]
         )
 
