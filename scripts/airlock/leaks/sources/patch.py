@@ -38,6 +38,8 @@ DIFF = (
     "--unified=0",
     "--inter-hunk-context=0",
     "--text",
+    # Of a file that is deleted, git then neither reads nor prints what was in it.
+    "--irreversible-delete",
     "--full-index",
     "--no-ext-diff",
     "--no-textconv",
