@@ -36,6 +36,11 @@ _SIGNATURE = re.compile(
     rb"(?: \n)?",
     re.MULTILINE,
 )
+# How git writes a commit, as far as there is nothing in it but ids, times and two people.
+_HEAD = re.compile(
+    rb"tree [0-9a-f]{40,64}\n(?:parent [0-9a-f]{40,64}\n)*"
+    rb"author ([^\n]*>) -?[0-9]+ [+-][0-9]{4}\ncommitter ([^\n]*>) -?[0-9]+ [+-][0-9]{4}\n"
+)
 _TARGET = re.compile(rb"object ([0-9a-f]{40,64})\ntype (\w+)\n")
 
 
@@ -48,30 +53,52 @@ def pieces(git: Git, ids: Iterable[str] | bytes, sieve: Sieve, tally: Tally) -> 
         sieve: Says what is interesting.
         tally: Gets the bytes.
     """
+    # Most commits are by the same few people, with one name and address each.
     people: set[bytes] = set()
+    told: set[bytes] = set()
     for batch in _batches(objects.read(git, ids)):
-        for piece in _pieces(batch, sieve, tally):
-            # Most commits are by the same few people, with one name and address each.
-            if piece.place.kind != "person" or piece.text not in people:
+        for piece in _pieces(batch, sieve, tally, people):
+            if piece.place.kind != "person" or piece.text not in told:
                 yield piece
-            if piece.place.kind == "person" and len(people) < _PEOPLE:
-                people.add(piece.text)
+            if piece.place.kind == "person" and len(told) < _PEOPLE:
+                told.add(piece.text)
 
 
-def _pieces(batch: list[Object], sieve: Sieve, tally: Tally) -> Iterator[Piece]:
-    """Yield what deserves a closer look in some commit and tag objects, looked at in one go."""
-    data = b"\n".join(each.data for each in batch)
-    tally.add(bytes=len(data))
+def _pieces(batch: list[Object], sieve: Sieve, tally: Tally, people: set[bytes]) -> Iterator[Piece]:
+    """Yield what deserves a closer look in some commit and tag objects, looked at in one go.
+
+    Args:
+        batch: The objects.
+        sieve: Says what is interesting.
+        tally: Gets the bytes.
+        people: Who was looked at before; learns who is now.
+    """
+    begins = [_begin(each, people) for each in batch]
+    data = b"\n".join(each.data[begin:] for each, begin in zip(batch, begins, strict=True))
+    tally.add(bytes=sum(len(each.data) for each in batch))
     ends = sieve(data)
     start = index = 0
-    for each in batch:
+    for each, begin in zip(batch, begins, strict=True):
         if index >= len(ends):
             return
-        stop = start + len(each.data)
+        stop = start + len(each.data) - begin
         beyond = bisect.bisect_right(ends, stop + 1, index)
         if beyond > index:
-            yield from _object(each, [end - start for end in ends[index:beyond]])
+            yield from _object(each, [end - start + begin for end in ends[index:beyond]])
         start, index = stop + 1, beyond
+
+
+def _begin(found: Object, people: set[bytes]) -> int:
+    """Return where to begin to look at an object: behind the people, if they are known."""
+    head = _HEAD.match(found.data) if found.kind == "commit" and not found.start else None
+    if head is None:
+        return 0
+    if people.issuperset(head.groups()):
+        # The line end stays: what follows begins a line.
+        return head.end() - 1
+    if len(people) < _PEOPLE:
+        people.update(head.groups())
+    return 0
 
 
 def targets(batch: Iterable[Object]) -> Iterator[tuple[str, str]]:

@@ -100,6 +100,24 @@ def test_messages_people_and_further_headers(repo: Repository) -> None:
     }
 
 
+def test_what_hides_beside_people_who_are_known(repo: Repository) -> None:
+    hidden = {place: token(place) for place in ("message", "committer", "header", "before")}
+    commits = [
+        raw_commit(repo, *PEOPLE, "\nfirst\n"),
+        raw_commit(repo, *PEOPLE, f"odd {hidden['header']}", f"\nsay {hidden['message']}\n"),
+        raw_commit(repo, PEOPLE[0], f"committer {hidden['committer']} <a@b> 1 +0000", "\nx\n"),
+        raw_commit(repo, f"odd {hidden['before']}", *PEOPLE, "\nx\n"),
+    ]
+    for number, commit in enumerate(commits):
+        repo.git("update-ref", f"refs/heads/known{number}", commit)
+    assert found(repo) == {
+        hidden["message"]: {("message", 1)},
+        hidden["header"]: {("message", 0)},
+        hidden["before"]: {("message", 0)},
+        hidden["committer"]: {("person", 0)},
+    }
+
+
 def test_a_person_is_told_of_once_and_signatures_are_none_of_our_business(
     repo: Repository,
 ) -> None:
