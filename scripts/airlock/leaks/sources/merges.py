@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from airlock.leaks.decode import kinds
 from airlock.leaks.piece import Piece, Place
-from airlock.leaks.sources import fresh, header, objects, whole
+from airlock.leaks.sources import fresh, header, objects, whole, windows
 from airlock.leaks.sources.context import FORMAT
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ _LOG = ("log", "--stdin", "--no-walk=unsorted", "--min-parents=2", "--no-notes")
 _RAW = ("-c", "--raw", "--no-abbrev", "-r", "--ignore-submodules=none", f"--format={FORMAT}")
 _GONE, _SUBMODULE = b"000000", b"160000"
 _FILES = 5000
+_STEP = 2048
+_KEPT = 32 * 1024 * 1024
+"""Bytes of files that are kept to be compared with."""
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -73,12 +76,13 @@ def pieces(
         known: Lines that need no second look; saves the comparison with the parents.
     """
     batch: list[Merged] = []
+    dull = _Dull(sieve, known)
     for merged in listed(git, commits, renames=renames):
         batch.append(merged)
         if len(batch) >= _FILES:
-            yield from _read(git, batch, sieve, tally, known)
+            yield from _read(git, batch, sieve, tally, dull)
             batch = []
-    yield from _read(git, batch, sieve, tally, known)
+    yield from _read(git, batch, sieve, tally, dull)
 
 
 def listed(git: Git, commits: bytes, *, renames: bool) -> Iterator[Merged]:
@@ -125,8 +129,64 @@ def _merged(line: bytes, commit: Place) -> Merged | None:
     return Merged(place, after, kept, not kept)
 
 
+class _Dull:
+    """Tells files in which there is nothing that needs a comparison with the parents.
+
+    One merge after the other has most files of a project, each a little different. So the last
+    version of a file that was dull is kept, and of the next one only what is different is looked
+    at, with `NEAR` bytes on either side: what lies beyond was dull before.
+
+    Args:
+        sieve: Says what is interesting.
+        known: Lines that need no second look; without them, nothing with a hit is dull.
+    """
+
+    def __init__(self, sieve: Sieve, known: Known | None) -> None:
+        self._sieve = sieve
+        self._known = known
+        self._kept: dict[str, bytes] = {}
+        self._size = 0
+
+    def __call__(self, path: str, data: bytes) -> bool:
+        """Return whether the file of this path, with this content, is dull."""
+        before = self._kept.get(path)
+        part = data if before is None else _different(data, before)
+        if not self._is_dull(part):
+            return False
+        if before is not None:
+            self._size -= len(self._kept.pop(path))
+        self._kept[path] = data
+        self._size += len(data)
+        while self._size > _KEPT:
+            # The one that was not seen for the longest time.
+            self._size -= len(self._kept.pop(next(iter(self._kept))))
+        return True
+
+    def _is_dull(self, part: bytes) -> bool:
+        ends = self._sieve(part)
+        return not ends or (self._known is not None and self._known.all(part, ends))
+
+
+def _different(data: bytes, before: bytes) -> bytes:
+    """Return the lines of `data` that are not as in `before`, with those near them."""
+    most = min(len(data), len(before))
+    start = 0
+    while start < most and data[start : start + _STEP] == before[start : start + _STEP]:
+        start += _STEP
+    start = min(start, most)
+    same = 0
+    while same < most - start:
+        low, high = len(data) - same - _STEP, len(before) - same - _STEP
+        if min(low, high) < 0 or data[low : low + _STEP] != before[high : high + _STEP]:
+            break
+        same += _STEP
+    begin = data.rfind(b"\n", 0, max(0, start - windows.NEAR)) + 1
+    stop = data.find(b"\n", len(data) - same + windows.NEAR)
+    return data[begin : stop if stop >= 0 else len(data)]
+
+
 def _read(
-    git: Git, batch: list[Merged], sieve: Sieve, tally: Tally, known: Known | None
+    git: Git, batch: list[Merged], sieve: Sieve, tally: Tally, dull: _Dull
 ) -> Iterator[Piece]:
     tally.add(files=len(batch))
     yield from _names(batch, sieve)
@@ -141,8 +201,7 @@ def _read(
             yield from whole.blob(blob, merged.place, tally, sieve)
             continue
         tally.add(bytes=len(blob.data))
-        ends = sieve(blob.data)
-        if ends and not (known and known.all(blob.data, ends)):
+        if not dull(merged.place.path, blob.data):
             asking.append((merged, blob.data))
             size += len(blob.data)
             if size > objects.LARGEST:
