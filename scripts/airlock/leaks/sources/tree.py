@@ -142,13 +142,16 @@ class _Reader:
         except OSError:
             yield from self._link(place)
             return
+        status = os.fstat(descriptor)
+        # Not by `fdopen`, which raises an error for a folder: where a submodule is, git tracks one.
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            return
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            status = os.fstat(descriptor)
-            if stat.S_ISREG(status.st_mode):
-                try:
-                    yield from self._content(file, place, status.st_size)
-                except OSError as error:
-                    self._tally.remark(f"{name} cannot be read ({error.strerror})")
+            try:
+                yield from self._content(file, place, status.st_size)
+            except OSError as error:
+                self._tally.remark(f"{name} cannot be read ({error.strerror})")
 
     def _content(self, file: RawIOBase, place: Place, size: int) -> Iterator[Piece]:
         if size > _SMALL:

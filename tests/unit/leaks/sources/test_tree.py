@@ -94,6 +94,15 @@ def test_what_is_no_file_does_not_block(tmp_path: Path) -> None:
     assert secrets(pieces(tmp_path)).keys() == {token("a")}
 
 
+def test_a_submodule_is_a_folder(tmp_path: Path) -> None:
+    repo = Repository.create(tmp_path / "repo")
+    secret = token("beside")
+    repo.write("x.py", secret)
+    (repo.root / "sub").mkdir()
+    repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
+    assert secrets(pieces(repo.root)).keys() == {secret}
+
+
 def test_a_file_that_is_gone_or_closed_to_us(tmp_path: Path) -> None:
     write(tmp_path, "a.py", token("a"))
     tally = Tally()
