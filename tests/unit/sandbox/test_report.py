@@ -214,3 +214,10 @@ def test_a_scene_without_traffic_to_the_candidate_is_drawn() -> None:
     drawn = chart(scene_of(sample(0, 0, (0, 0), (0, 0))), factor=60)
     assert drawn.spoken == "The candidate got no traffic."
     assert drawn.rates == ()
+
+
+def test_a_chart_that_github_draws_is_not_shown_as_code() -> None:
+    html = render("Before\n\n```mermaid\nxychart-beta\n    bar [1.0, 2.0]\n```\n\nAfter")
+    assert "xychart" not in html
+    assert "GitHub draws a chart here" in html
+    assert html.index("Before") < html.index("chart") < html.index("After")

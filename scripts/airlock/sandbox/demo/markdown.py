@@ -18,6 +18,9 @@ _TAGS = {
 _ATTRIBUTES = {"th": {"align"}, "td": {"align"}, "details": {"open"}, "ol": {"start"}}
 
 _ALIGN = re.compile(r'style="text-align:(left|center|right)"')
+# Markdown's own code fences, of the language that GitHub draws (Mermaid) instead of showing it.
+_CHART = re.compile(r"^```mermaid\n.*?^```$", re.DOTALL | re.MULTILINE)
+_DRAWN = "*GitHub draws a chart here, of what is shown above.*"
 _ALERT = re.compile(
     r"<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\](?:<br>|\s)*(.*?)</blockquote>",
     re.DOTALL,
@@ -28,7 +31,7 @@ def render(text: str) -> Markup:
     """Return a summary's Markdown as HTML that holds no script, style, link or picture."""
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     html = nh3.clean(
-        _ALIGN.sub(r'align="\1"', parser.render(text)),
+        _ALIGN.sub(r'align="\1"', parser.render(_CHART.sub(_DRAWN, text))),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
     )
