@@ -153,18 +153,22 @@ class Confirmer:
         """Return how likely a match is a secret; 0 if it is not to be reported."""
         rule = self.rule
         secret = text[span[0] : span[1]]
-        if rule.entropy and entropy(secret) < rule.entropy:
-            return 0
         worth = _check(rule.check)(readable(secret)) if rule.check else 1
         if not worth:
             return 0
+        # What has a right checksum was made by its issuer, however plain it looks.
+        proven = rule.check and worth == 1 and _proves(rule.check)
         if self._allowed and _covered(self._allowed, text, span, match.span(), place):
             return 0
         if samples.published(secret):
             return 0
         if rule.reach <= LINE and amid.base64(text, *span, secret[:_BEGINNING]):
             return 0
-        return 0 if self._is_placeholder(text, match, span) else rule.confidence * worth
+        plain = not proven and (
+            (rule.entropy and entropy(secret) < rule.entropy)
+            or self._is_placeholder(text, match, span)
+        )
+        return 0 if plain else rule.confidence * worth
 
     def _is_placeholder(self, text: bytes, match: Match, span: tuple[int, int]) -> bool:
         # A block over several lines may carry comments, in which "example" means nothing.
@@ -172,7 +176,11 @@ class Confirmer:
             return False
         (begin, stop), (start, end) = match.span(), span
         secret = text[start:end]
-        if not generic.placeholder(readable(secret)):
+        value = readable(secret)
+        head = self.rule.prefix(value)
+        if head and generic.defused(value[len(head) :]):
+            return True
+        if not generic.placeholder(value):
             return False
         # "example" beside a whole token does not make it one: what is left is looked at where it
         # stands, for a rule may want a name before it, or the end of a word behind it.
@@ -279,3 +287,10 @@ def _check(name: str) -> Callable[[str], float]:
     from airlock.leaks.ruleset.checks import CHECKS  # noqa: PLC0415 - few scans need one
 
     return CHECKS[name]
+
+
+@functools.cache
+def _proves(name: str) -> bool:
+    from airlock.leaks.ruleset.checks import PROOFS  # noqa: PLC0415 - as above
+
+    return name in PROOFS

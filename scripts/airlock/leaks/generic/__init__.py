@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airlock.leaks.generic.candidate import Candidate
     from airlock.leaks.generic.find import candidates
-    from airlock.leaks.generic.placeholders import placeholder
+    from airlock.leaks.generic.placeholders import defused, placeholder
     from airlock.leaks.generic.rules import RULES
     from airlock.leaks.generic.triggers import TRIGGERS
 
-__all__ = ["RULES", "TRIGGERS", "Candidate", "candidates", "placeholder"]
+__all__ = ["RULES", "TRIGGERS", "Candidate", "candidates", "defused", "placeholder"]
 
 _HOMES = {
     "RULES": "rules",
     "TRIGGERS": "triggers",
     "Candidate": "candidate",
     "candidates": "find",
+    "defused": "placeholders",
     "placeholder": "placeholders",
 }
 

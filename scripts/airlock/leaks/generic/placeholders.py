@@ -35,6 +35,12 @@ says nothing.
 """
 _COUNTED = 10
 """Characters that count up or down before they are a run: less turns up in what people mask."""
+_EDGE = 6
+"""Characters that count, where a token begins or ends, before somebody must have put them there.
+
+Of random tokens in hexadecimal, four in a million do so by chance; of others, fewer.
+"""
+_SEGMENT = re.compile(r"[A-Za-z0-9]+")
 _SAME = re.compile(r"([^\WaA])\1{7,}")
 """One character over and over; A is Base64 for zeros, which formats pad and begin with."""
 _NEXT = {"9": "0a", "0": "a"}
@@ -68,6 +74,25 @@ def placeholder(value: str) -> bool:
 def counted(value: str) -> bool:
     """Return whether a value that no format vouches for holds a run that somebody typed."""
     return len(value) <= _WHOLE and _ANY_RUN.search(value) is not None
+
+
+def defused(body: str) -> bool:
+    """Return whether the random part of a token begins or ends with counting.
+
+    People write over one end of a token before they show it. Only a part that has letters tells:
+    numbers, such as those of a workspace, may be any.
+
+    Args:
+        body: The token behind the public beginning of its format.
+    """
+    segments = _SEGMENT.findall(body)
+    edges = (segments[0], segments[-1][::-1]) if segments else ()
+    return any(not edge.isdigit() and _counts(edge[:_EDGE]) for edge in edges)
+
+
+def _counts(text: str) -> bool:
+    steps = {ord(after) - ord(before) for before, after in itertools.pairwise(text)}
+    return len(text) == _EDGE and steps in ({1}, {-1})
 
 
 def _regular(value: str) -> bool:

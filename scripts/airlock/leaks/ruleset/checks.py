@@ -301,3 +301,6 @@ CHECKS: dict[str, Callable[[str], float]] = {
     "jfrog-reference": jfrog_reference,
     "pem": pem,
 }
+
+PROOFS = frozenset(("github-crc32", "npm-crc32", "grafana-crc32", "bech32"))
+"""Checks that a value passes by chance once in 2^30 or less, and each of whose values has one."""

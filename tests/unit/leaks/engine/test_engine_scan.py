@@ -190,6 +190,15 @@ def test_a_word_beside_a_value_that_only_its_name_tells_makes_it_no_placeholder(
     assert values(found, KEYED) == ["k9x8w7v6u5t4example"]
 
 
+def test_a_token_that_counts_at_one_end_was_made_useless_by_who_shows_it() -> None:
+    rule = msgspec.structs.replace(OPEN, prefixes=("tok_",))
+    body = rand("shown", 20)
+    shown = engine(rule).scan(piece(f"tok_abcdef{body} tok_{body}654321 tok_{body}"))
+    assert values(shown, rule) == [f"tok_{body}"]
+    # Without a public beginning nobody knows where the random part begins.
+    assert values(engine(OPEN).scan(piece(f"tok_{body}654321")), OPEN) == [f"tok_{body}654321"]
+
+
 def test_a_path_pattern_limits_a_rule() -> None:
     rule = msgspec.structs.replace(TOKEN, path=r"\.env$")
     only = engine(rule)

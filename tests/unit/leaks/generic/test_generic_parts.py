@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from airlock.leaks.generic import files, names, score, shapes, values, vocabulary, words
 from airlock.leaks.generic.form import Form
-from airlock.leaks.generic.placeholders import counted, placeholder
+from airlock.leaks.generic.placeholders import counted, defused, placeholder
 from unit.leaks.generic.generic_support import maker
 
 LATIN = st.text(st.characters(max_codepoint=255), max_size=300)
@@ -145,6 +145,24 @@ def test_a_run_in_a_longer_value_is_no_placeholder(value: str) -> None:
 def test_a_run_in_a_value_without_a_format_is_one() -> None:
     assert counted("abcd" + "efghij" + maker()["token"])
     assert not counted(maker()["token"])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_token_that_somebody_wrote_over_is_told_from_a_random_one(seed: int) -> None:
+    body = maker(seed)["token"]
+
+    assert not defused(body)
+    assert not defused("12345" + "x" + body)
+    assert defused("123456" + body)
+    assert defused(body + "76543210")
+
+
+def test_numbers_before_a_token_may_count() -> None:
+    body = maker()["token"]
+
+    assert not defused("123456789012-" + body)
+    assert defused("v0_" + body + "abcdef")
+    assert not defused("")
 
 
 def test_zeros_in_base64_are_no_mark() -> None:
