@@ -50,6 +50,10 @@ _ANY_RUN = re.compile(
     r"0123456789|1234567890|abcdefghij|qwertyuiop|([^a])\1{7}",
     re.IGNORECASE,
 )
+_AGAIN = re.compile(r"((?!(.)\2\2)[a-z0-9]{3,16}?)\1\1", re.IGNORECASE)
+"""Some characters, not all the same, three times in a row."""
+_MASKED = re.compile(r"(?:^|[^a-z0-9])x{3,}\Z", re.IGNORECASE)
+"""A value, or the last part of one, of which nothing is shown."""
 
 
 def placeholder(value: str) -> bool:
@@ -72,8 +76,10 @@ def placeholder(value: str) -> bool:
 
 
 def counted(value: str) -> bool:
-    """Return whether a value that no format vouches for holds a run that somebody typed."""
-    return len(value) <= _WHOLE and _ANY_RUN.search(value) is not None
+    """Return whether a value that no format vouches for holds what somebody typed or masked."""
+    return len(value) <= _WHOLE and any(
+        pattern.search(value) for pattern in (_ANY_RUN, _AGAIN, _MASKED)
+    )
 
 
 def defused(body: str) -> bool:

@@ -52,11 +52,11 @@ _NEVER = (
     r"['\"] ?[.+&].*|.*[.+&] ?['\"]",
     r".*(?:\(\?[:=!<]|\[[^\]]+\][+*{]|\\[dwsbWDSBK](?:[^a-z0-9].*)?).*|\^.*",
     r".*(?:</|/>|<\w+>|&\w+;).*",
-    # Public keys (RFC 4253, 6.6; RFC 5280, 4.1), sealed secrets of Kubernetes.
+    # Public keys (RFC 4253, 6.6; RFC 5280, 4.1), sealed secrets of Kubernetes, also several.
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-)\s.*|AAAA[BCE]3NzaC1.*|-----BEGIN (?:PUBLIC|CERT).*",
     r"MI[IGHB][A-Za-z0-9+/]{2}(?:BI|CI|EX|TA|Fk|Fw|IB|Ew|gf).*",
     r"MI[IGHB][A-Za-z0-9+/]{1,3}(?:ANBgkqhkiG|MA0GCSqGSI).*|M(?:Fkw|HYw|Cow)(?:EwYHKoZI|EAYHKoZI|BQYDK2V).*",
-    r"A[gQ][A-Za-z0-9+/]{120,}={0,3}",
+    r"A[gQ][A-Za-z0-9+/]{120}[A-Za-z0-9+/=]*",
     # One part of a JSON Web Token (RFC 7515, section 3.1), an object of Java.
     r"\.?ey[A-Za-z0-9_-]+\.|\.ey[A-Za-z0-9_-]+|rO0AB[A-Za-z0-9+/=]*",
 )

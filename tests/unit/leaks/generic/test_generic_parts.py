@@ -147,6 +147,25 @@ def test_a_run_in_a_value_without_a_format_is_one() -> None:
     assert not counted(maker()["token"])
 
 
+@pytest.mark.parametrize("value", ["abcd" * 3 + "-extra", "a1B" * 3, "user:xxxx", "Xxxx"])
+def test_what_repeats_or_is_masked_without_a_format_is_one(value: str) -> None:
+    assert counted(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["abcd" * 2 + "-extra", "k9Q" + "A" * 12, "k9vQ2xxx", "xx", "max-xx"]
+)
+def test_what_repeats_less_is_not(value: str) -> None:
+    assert not counted(value)
+
+
+def test_a_sealed_secret_is_none_with_padding_amid_it() -> None:
+    sealed = "Ag" + maker()["token"] * 5
+
+    assert shapes.never(f"{sealed}=={sealed}=")
+    assert not shapes.never("Bg" + sealed)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_token_that_somebody_wrote_over_is_told_from_a_random_one(seed: int) -> None:
     body = maker(seed)["token"]
