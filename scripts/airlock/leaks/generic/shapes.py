@@ -52,11 +52,13 @@ _NEVER = (
     r"['\"] ?[.+&].*|.*[.+&] ?['\"]",
     r".*(?:\(\?[:=!<]|\[[^\]]+\][+*{]|\\[dwsbWDSBK](?:[^a-z0-9].*)?).*|\^.*",
     r".*(?:</|/>|<\w+>|&\w+;).*",
-    # Public keys (RFC 4253, 6.6; RFC 5280, 4.1), sealed secrets of Kubernetes, also several.
+    # Public keys (RFC 4253, 6.6; RFC 5280, 4.1).
     r"(?:ssh-(?:rsa|dss|ed25519)|ecdsa-)\s.*|AAAA[BCE]3NzaC1.*|-----BEGIN (?:PUBLIC|CERT).*",
     r"MI[IGHB][A-Za-z0-9+/]{2}(?:BI|CI|EX|TA|Fk|Fw|IB|Ew|gf).*",
     r"MI[IGHB][A-Za-z0-9+/]{1,3}(?:ANBgkqhkiG|MA0GCSqGSI).*|M(?:Fkw|HYw|Cow)(?:EwYHKoZI|EAYHKoZI|BQYDK2V).*",
-    r"A[gQ][A-Za-z0-9+/]{120}[A-Za-z0-9+/=]*",
+    # Sealed secrets of Kubernetes, also several: they begin with the size of an RSA cipher text,
+    # 512 or 256, in two bytes (bitnami-labs/sealed-secrets, `HybridEncrypt`).
+    r"A[gQ][A-D][A-Za-z0-9+/]{119}[A-Za-z0-9+/=]*",
     # One part of a JSON Web Token (RFC 7515, section 3.1), an object of Java.
     r"\.?ey[A-Za-z0-9_-]+\.|\.ey[A-Za-z0-9_-]+|rO0AB[A-Za-z0-9+/=]*",
 )
