@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from airlock.history.walk import Paths
 
 _FOLDER = b"40000"
-_PADDED = (b"040000 ", b"0100644 ", b"0100755 ", b"0120000 ", b"0160000 ")
+# By entry: an id that happens to end in the digit 0 looks like a padded mode wherever one searches.
+_UNPADDED = re.compile(rb"(?:[1-7][0-7]* [^\0]+\0.{20})*+", re.DOTALL)
 
 Read = Callable[[str], bytes]
 """Returns a tree by id."""
@@ -135,7 +137,7 @@ class Trees:
 
     def _plainly(self, data: bytes, node: _Node) -> bytes | None:
         """Overwrite ids in place; None if that is not safe, or not enough."""
-        if any(mode in data for mode in _PADDED):
+        if not _UNPADDED.fullmatch(data):
             return None
         spots = []
         for name in (*node.leaves, *node.folders):
