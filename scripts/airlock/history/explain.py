@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import html
+import json
 import re
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -162,6 +164,9 @@ def _readings(data: bytes) -> Iterator[str]:
     yield text
     for read in (urllib.parse.unquote, urllib.parse.unquote_plus, html.unescape, _unescaped):
         yield read(text)
+    # By the letter: of a value that begins with a backslash, `_unescaped` leaves none.
+    with contextlib.suppress(ValueError):
+        yield str(json.loads(f'"{text}"', strict=False))
     yield html.unescape(urllib.parse.unquote(_unescaped(text)))
     yield data.decode("latin-1")
     for codec in ("utf-16-le", "utf-16-be"):
