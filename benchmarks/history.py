@@ -51,7 +51,8 @@ PATH = b"deploy/settings.env"
 EVERY = 0.05
 EXPORT = (
     *("fast-export", "--no-data", "--show-original-ids", "--reencode=no", "--signed-tags=strip"),
-    *("--tag-of-filtered-object=rewrite", "--fake-missing-tagger", "--reference-excluded-parents"),
+    *("--mark-tags", "--tag-of-filtered-object=rewrite", "--fake-missing-tagger"),
+    "--reference-excluded-parents",
 )
 IMPORT = ("fast-import", "--force", "--quiet", "--date-format=raw-permissive")
 PUSHED = ("--branches", "--tags", "--glob=refs/notes")
