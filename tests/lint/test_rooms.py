@@ -98,15 +98,21 @@ def test_every_room_is_in_the_table() -> None:
     assert set(ROOMS) <= {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
 
 
-@pytest.mark.parametrize("path", [*MODULES, *SINGLE], ids=label)
-def test_a_module_stays_in_its_rooms(path: Path) -> None:
-    assert trespasses(room_of(path), path.read_text(encoding="utf-8"), ROOMS) == []
+def test_modules_stay_in_their_rooms() -> None:
+    found = {
+        label(path): trespasses(room_of(path), path.read_text(encoding="utf-8"), ROOMS)
+        for path in (*MODULES, *SINGLE)
+    }
+    assert {path: rooms for path, rooms in found.items() if rooms} == {}
 
 
-@pytest.mark.parametrize("path", [*MODULES, *SINGLE], ids=label)
-def test_imports_are_absolute(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert not [n.lineno for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
+def test_imports_are_absolute() -> None:
+    assert {
+        label(path): node.lineno
+        for path in (*MODULES, *SINGLE)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+    } == {}
 
 
 @pytest.mark.parametrize(
@@ -144,9 +150,13 @@ def prints(source: str) -> list[int]:
 STREAMS = {"sys.stdout", "sys.stderr", "click.echo", "click.secho"}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) in DOMAIN], ids=label)
-def test_a_domain_room_does_not_print(path: Path) -> None:
-    assert prints(path.read_text(encoding="utf-8")) == []
+def test_domain_rooms_do_not_print() -> None:
+    found = {
+        label(path): prints(path.read_text(encoding="utf-8"))
+        for path in MODULES
+        if room_of(path) in DOMAIN
+    }
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 def test_the_print_check_itself() -> None:
