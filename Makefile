@@ -5,6 +5,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# Where a machine forbids Python to keep what it compiles, each of the hundreds of processes that the
+# tests start would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON := .venv/bin/python
 RUFF := .venv/bin/ruff
 UV := .venv/bin/uv --no-config

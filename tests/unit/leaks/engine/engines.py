@@ -77,6 +77,18 @@ def engine(*rules: Rule, allowances: tuple[Allowance, ...] = ()) -> Engine:
 
 
 @functools.cache
+def basic() -> Engine:
+    """Return the engine that most tests use, made for the first: to collect tests needs none."""
+    return engine(TOKEN, NAMED, BLOCK)
+
+
+@functools.cache
+def hard() -> Engine:
+    """Return an engine with regexes that backtracking takes long over."""
+    return engine(GREEDY, NESTED, NEAR)
+
+
+@functools.cache
 def _cache() -> Cache:
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)

@@ -32,6 +32,7 @@ from unit.leaks.engine.engines import (
     TOKEN,
     WHOLE,
     WORDED,
+    basic,
     engine,
     piece,
     values,
@@ -39,7 +40,6 @@ from unit.leaks.engine.engines import (
 from unit.leaks.engine.test_engine_sieve import patch_of
 from unit.leaks.support import rand
 
-ENGINE = engine(TOKEN, NAMED, BLOCK)
 PARTS = st.sampled_from(
     (
         *(
@@ -92,7 +92,7 @@ def naive(rule: Rule, text: str) -> list[tuple[int, str]]:
 @example(text="tok_a1B2c3 tok_a1B2c3,tok_a1B2c3\ntok_a1B2c3")
 @example(text="acme=tok_a1B2c3 acme_key='w8x7v6u5t4'")
 def test_every_match_of_a_line_by_line_search_is_found(text: str) -> None:
-    found = ENGINE.scan(piece(text))
+    found = basic().scan(piece(text))
     for rule in (TOKEN, NAMED):
         ours = [(each.line, each.secret.reveal()) for each in found if each.rule.id == rule.id]
         assert ours == naive(rule, text)
@@ -102,9 +102,9 @@ def test_every_match_of_a_line_by_line_search_is_found(text: str) -> None:
 @given(text=TEXTS)
 def test_what_is_found_in_a_text_is_hit_in_its_patch(text: str) -> None:
     raw = text.encode()
-    if ENGINE.scan(piece(raw)):
-        assert ENGINE.sieve(raw)
-        assert ENGINE.sieve(memoryview(patch_of(raw)))
+    if basic().scan(piece(raw)):
+        assert basic().sieve(raw)
+        assert basic().sieve(memoryview(patch_of(raw)))
 
 
 @settings(max_examples=200, deadline=None)
@@ -114,22 +114,22 @@ def test_a_secret_over_lines_is_hit_in_a_patch_and_found_whole(
 ) -> None:
     block = f"--BEGIN--\n{body}--END--"
     text = f"{before}\n{block}{after}"
-    assert values(ENGINE.scan(piece(text)), BLOCK) == [block]
+    assert values(basic().scan(piece(text)), BLOCK) == [block]
     patch = patch_of(text.encode())
     begin, end = patch.rindex(b"+--BEGIN--"), patch.rindex(b"--END--") + 7
-    assert any(begin < at <= end for at in ENGINE.sieve(patch))
+    assert any(begin < at <= end for at in basic().sieve(patch))
 
 
 def test_a_value_is_looked_for_behind_the_one_before_it_not_behind_what_ended_that() -> None:
     text = "tok_a1B2c3 tok_d4E5f6 tok_g7H8i9"
-    assert values(ENGINE.scan(piece(text)), TOKEN) == text.split()
+    assert values(basic().scan(piece(text)), TOKEN) == text.split()
 
 
 def test_a_first_piece_of_a_repeated_value_does_not_cut_a_later_one() -> None:
     # More than a window apart, and the second ends where the first one's window does.
     for gap in range(200, 320):
         text = "tok_a1B2c3" + " " * gap + "tok_d4E5f6g7"
-        assert values(ENGINE.scan(piece(text)), TOKEN) == ["tok_a1B2c3", "tok_d4E5f6g7"], gap
+        assert values(basic().scan(piece(text)), TOKEN) == ["tok_a1B2c3", "tok_d4E5f6g7"], gap
 
 
 @pytest.mark.parametrize(
@@ -152,24 +152,24 @@ def test_the_secret_is_the_named_group_or_the_first_that_matched(
 
 def test_lines_are_counted_from_the_pieces_own() -> None:
     text = "\n\nx tok_a1B2c3\n\n--BEGIN--\n" + "a1B2c3d4e5\n" * 3 + "--END-- tok_d4E5f6"
-    found = ENGINE.scan(piece(text, line=41))
+    found = basic().scan(piece(text, line=41))
     assert [(each.rule.id, each.line) for each in found] == [
         ("token", 43),
         ("block", 45),
         ("token", 49),
     ]
-    assert [each.line for each in ENGINE.scan(piece(text, line=0))] == [0, 0, 0]
+    assert [each.line for each in basic().scan(piece(text, line=0))] == [0, 0, 0]
 
 
 def test_lines_that_end_in_carriage_returns_only_hide_nothing() -> None:
-    assert values(ENGINE.scan(piece("a\rtok_a1B2c3\rb")), TOKEN) == ["tok_a1B2c3"]
+    assert values(basic().scan(piece("a\rtok_a1B2c3\rb")), TOKEN) == ["tok_a1B2c3"]
 
 
 def test_what_reaches_the_end_of_a_cut_piece_is_left_to_the_next() -> None:
-    assert values(ENGINE.scan(piece("tok_a1B2c3")), TOKEN)
-    assert not values(ENGINE.scan(piece("tok_a1B2c3", more=True)), TOKEN)
-    assert values(ENGINE.scan(piece("tok_a1B2c3\n", more=True)), TOKEN)
-    assert not values(ENGINE.scan(piece("tok_a1B2c3 acme=w8x7v6u5t4", more=True)), NAMED)
+    assert values(basic().scan(piece("tok_a1B2c3")), TOKEN)
+    assert not values(basic().scan(piece("tok_a1B2c3", more=True)), TOKEN)
+    assert values(basic().scan(piece("tok_a1B2c3\n", more=True)), TOKEN)
+    assert not values(basic().scan(piece("tok_a1B2c3 acme=w8x7v6u5t4", more=True)), NAMED)
 
 
 def test_values_need_entropy_where_a_rule_asks_for_it() -> None:
@@ -264,14 +264,14 @@ def test_of_two_rules_for_one_text_the_blocking_then_the_surer_then_the_first_re
 
 def test_a_comment_on_the_line_is_noted() -> None:
     comment = "# pragma: allowlist" + " secret"
-    found = ENGINE.scan(piece(f"tok_a1B2c3  {comment}\ntok_d4E5f6"))
+    found = basic().scan(piece(f"tok_a1B2c3  {comment}\ntok_d4E5f6"))
     assert [each.pragma for each in found] == [True, False]
 
 
 def test_the_line_is_kept_for_comparing_but_not_all_of_a_huge_one() -> None:
-    (found,) = ENGINE.scan(piece("a\nx = tok_a1B2c3 # y\nb"))
+    (found,) = basic().scan(piece("a\nx = tok_a1B2c3 # y\nb"))
     assert found.context.reveal() == "x = tok_a1B2c3 # y"
-    (found,) = ENGINE.scan(piece("x" * 5000 + " tok_a1B2c3 " + "y" * 5000))
+    (found,) = basic().scan(piece("x" * 5000 + " tok_a1B2c3 " + "y" * 5000))
     assert len(found.context.reveal()) < 300
     assert "tok_a1B2c3" in found.context.reveal()
 
@@ -281,13 +281,13 @@ TOKEN_LINE = b"github = 'tok_a1B2c3' # and more text, so that it is worth decodi
 
 def test_encoded_text_is_read_and_reported_at_its_line() -> None:
     encoded = base64.b64encode(TOKEN_LINE).decode()
-    (found,) = ENGINE.scan(piece(f"a: b\n\ndata: {encoded}\n"))
+    (found,) = basic().scan(piece(f"a: b\n\ndata: {encoded}\n"))
     assert (found.secret.reveal(), found.line, found.via) == ("tok_a1B2c3", 3, ("base64",))
 
 
 def test_encodings_may_be_nested() -> None:
     packed = base64.b64encode(gzip.compress(base64.b64encode(TOKEN_LINE), mtime=0)).decode()
-    (found,) = ENGINE.scan(piece(f"a: b\ndata: {packed}\n"))
+    (found,) = basic().scan(piece(f"a: b\ndata: {packed}\n"))
     assert (found.secret.reveal(), found.line) == ("tok_a1B2c3", 2)
     assert found.via == ("base64", "gzip", "base64")
 
@@ -296,7 +296,7 @@ def test_nesting_ends() -> None:
     text = TOKEN_LINE
     for _ in range(6):
         text = base64.b64encode(text)
-    assert not ENGINE.scan(piece(text))
+    assert not basic().scan(piece(text))
 
 
 def test_members_of_an_archive_have_paths_and_lines_of_their_own() -> None:
@@ -304,17 +304,17 @@ def test_members_of_an_archive_have_paths_and_lines_of_their_own() -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("conf/a.py", b"\n\n" + TOKEN_LINE)
     raw = target.getvalue()
-    (found,) = ENGINE.scan(piece(raw, "lib/a.zip", whole=True))
+    (found,) = basic().scan(piece(raw, "lib/a.zip", whole=True))
     assert (found.place.path, found.line) == ("lib/a.zip!conf/a.py", 3)
     assert found.via == ("zip",)
-    assert not ENGINE.scan(piece(raw, "lib/a.zip"))
+    assert not basic().scan(piece(raw, "lib/a.zip"))
 
 
 def test_an_archive_that_does_not_compress_is_reported_once() -> None:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("conf/a.py", TOKEN_LINE)
-    (found,) = ENGINE.scan(piece(target.getvalue(), "a.zip", whole=True))
+    (found,) = basic().scan(piece(target.getvalue(), "a.zip", whole=True))
     assert found.place.path == "a.zip!conf/a.py"
 
 
