@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from airlock.sandbox.files import read_json, write_json
-from airlock.sandbox.google_errors import google_errors, invalid
-from airlock.sandbox.ports import url_of
-from airlock.sandbox.web_server import WebServer
+from airlock.sandbox.google_api import GoogleApi
+from airlock.sandbox.google_errors import invalid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +34,7 @@ _HEADER = {"alg": "HS256", "kid": "sandbox", "typ": "JWT"}
 _FIELDS = frozenset({"audience", "includeEmail", "delegates", "organizationNumberIncluded"})
 
 
-class IamStandIn:
+class IamStandIn(GoogleApi):
     """Mints ID tokens and tells its own from others.
 
     Args:
@@ -44,30 +43,14 @@ class IamStandIn:
     """
 
     def __init__(self, state_dir: Path, ports: Ports) -> None:
+        super().__init__("iam", ports)
         path = state_dir / "iam.json"
         stored = read_json(path, {}) or {"key": secrets.token_hex()}
         write_json(path, stored)
         self._key = bytes.fromhex(stored["key"])
-        self._ports = ports
-        self.endpoint = ""
-        app = web.Application(middlewares=[google_errors])
-        app.router.add_post("/v1/projects/-/serviceAccounts/{email}:generateIdToken", self._mint)
-        self._web = WebServer(app)
-
-    async def start(self) -> None:
-        """Serve."""
-        await self._web.start()
-        listener = self._ports.listen("iam")
-        self.endpoint = url_of(listener)
-        await self._web.serve(listener)
-
-    async def stop(self) -> None:
-        """Stop serving."""
-        await self._web.stop()
-
-    def environ(self) -> dict[str, str]:
-        """Return the variable that leads clients here."""
-        return {"AIRLOCK_IAM_ENDPOINT": self.endpoint}
+        self.app.router.add_post(
+            "/v1/projects/-/serviceAccounts/{email}:generateIdToken", self._mint
+        )
 
     def mint(self, email: str, audience: str, *, include_email: bool = True) -> str:
         """Return an ID token of `email` for `audience`."""

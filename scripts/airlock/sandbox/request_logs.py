@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from airlock.sandbox.google_errors import ApiError, Code, google_errors, invalid
+from airlock.sandbox.google_api import GoogleApi
+from airlock.sandbox.google_errors import ApiError, Code, invalid
 from airlock.sandbox.monitoring.query import labels_of, parse_time, rfc3339
-from airlock.sandbox.ports import url_of
-from airlock.sandbox.web_server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +43,7 @@ _ERROR = 500
 _WARNING = 400
 
 
-class LoggingStandIn:
+class LoggingStandIn(GoogleApi):
     """Answers ``entries.list`` from the data plane's request log.
 
     Args:
@@ -57,29 +56,11 @@ class LoggingStandIn:
     def __init__(
         self, log: RequestLog, clock: ScaledClock, ports: Ports, *, delay: float = LOG_DELAY
     ) -> None:
+        super().__init__("logging", ports)
         self._log = log
         self._clock = clock
-        self._ports = ports
         self._delay = delay
-        self.endpoint = ""
-        app = web.Application(middlewares=[google_errors])
-        app.router.add_post("/v2/entries:list", self._list)
-        self._web = WebServer(app)
-
-    async def start(self) -> None:
-        """Serve."""
-        await self._web.start()
-        listener = self._ports.listen("logging")
-        self.endpoint = url_of(listener)
-        await self._web.serve(listener)
-
-    async def stop(self) -> None:
-        """Stop serving."""
-        await self._web.stop()
-
-    def environ(self) -> dict[str, str]:
-        """Return the variable that leads clients here."""
-        return {"AIRLOCK_LOGGING_ENDPOINT": self.endpoint}
+        self.app.router.add_post("/v2/entries:list", self._list)
 
     async def _list(self, request: web.Request) -> web.Response:
         try:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from airlock.sandbox.google_errors import google_errors, invalid
+from airlock.sandbox.google_api import GoogleApi
+from airlock.sandbox.google_errors import invalid
 from airlock.sandbox.monitoring import query as language
-from airlock.sandbox.ports import url_of
-from airlock.sandbox.web_server import WebServer
 
 if TYPE_CHECKING:
     from airlock.clock import ScaledClock
@@ -38,7 +37,7 @@ _SYSTEM = frozenset({"$alt", "alt", "prettyPrint", "$prettyPrint", "key"})
 _VIEWS = ("FULL", "HEADERS")
 
 
-class MonitoringStandIn:
+class MonitoringStandIn(GoogleApi):
     """Answers ``timeSeries.list`` from the data plane's request log.
 
     Args:
@@ -51,29 +50,11 @@ class MonitoringStandIn:
     def __init__(
         self, log: RequestLog, clock: ScaledClock, ports: Ports, *, delay: float = DELAY
     ) -> None:
+        super().__init__("monitoring", ports)
         self._log = log
         self._clock = clock
-        self._ports = ports
         self._delay = delay
-        self.endpoint = ""
-        app = web.Application(middlewares=[google_errors])
-        app.router.add_get("/v3/projects/{project}/timeSeries", self._list)
-        self._web = WebServer(app)
-
-    async def start(self) -> None:
-        """Serve."""
-        await self._web.start()
-        listener = self._ports.listen("monitoring")
-        self.endpoint = url_of(listener)
-        await self._web.serve(listener)
-
-    async def stop(self) -> None:
-        """Stop serving."""
-        await self._web.stop()
-
-    def environ(self) -> dict[str, str]:
-        """Return the variable that leads clients here."""
-        return {"AIRLOCK_MONITORING_ENDPOINT": self.endpoint}
+        self.app.router.add_get("/v3/projects/{project}/timeSeries", self._list)
 
     async def _list(self, request: web.Request) -> web.Response:
         parameters: dict[str, list[str]] = {}
