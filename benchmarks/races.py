@@ -65,10 +65,10 @@ def main() -> int:
 
 
 def _cases() -> Iterator[tuple[bool, str, Callable[[Place, int], list[str]]]]:
-    yield True, "killed", _kill
-    yield False, "killed", _kill
-    for ref in REFS:
-        yield True, f"a push to {ref}", _push(ref)
+    for atomic in (True, False):
+        yield atomic, "killed", _kill
+        for ref in REFS:
+            yield atomic, f"a push to {ref}", _push(ref)
 
 
 def _one(case: Callable[[Place, int], list[str]], point: int, *, atomic: bool) -> list[str]:
