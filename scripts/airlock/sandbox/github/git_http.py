@@ -19,7 +19,7 @@ from airlock.sandbox.github.enforce import VARIABLE
 from airlock.sandbox.github.origin import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 _CHUNK = 64 * 1024
@@ -46,6 +46,7 @@ class GitHttp:
             authentication, empty without one.
         before: Called with ``OWNER/REPO`` before refs are listed; runs in a thread.
         rules: Returns, for the same as `access`, what the hook is to refuse; see `enforce`.
+        ending: Awaited when the last bytes of an answer of git's are about to leave.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class GitHttp:
         access: Callable[[str, web.Request, str], Access],
         before: Callable[[str], None],
         rules: Callable[[str, web.Request, str], str],
+        ending: Callable[[web.Request], Awaitable[None]],
     ) -> None:
         self._root = root
         self._access = access
         self._before = before
         self._rules = rules
+        self._ending = ending
 
     def add_routes(self, app: web.Application) -> None:
         """Serve in `app`."""
@@ -96,7 +99,7 @@ class GitHttp:
         )
         feeding = asyncio.create_task(_feed(request, process))
         try:
-            return await _relay(request, process)
+            return await self._relay(request, process)
         except BaseException:
             # The client went away, or we are stopping. A program that ended by itself must not be
             # killed as well: that would reap it before asyncio's own watcher does.
@@ -106,6 +109,31 @@ class GitHttp:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
             await process.wait()
+
+    async def _relay(
+        self, request: web.Request, process: asyncio.subprocess.Process
+    ) -> web.StreamResponse:
+        """Turn the program's output, CGI headers and a body, into the answer."""
+        if process.stdout is None:
+            raise TypeError(process)
+        response = web.StreamResponse()
+        while line := (await process.stdout.readline()).rstrip(b"\r\n"):
+            name, _, value = line.decode("latin-1").partition(":")
+            if name == "Status":
+                response.set_status(int(value.split()[0]))
+            else:
+                response.headers[name] = value.strip()
+        if not response.headers:
+            return web.Response(status=500, text="git http-backend gave no answer\n")
+        await response.prepare(request)
+        held = await process.stdout.read(_CHUNK)
+        while chunk := await process.stdout.read(_CHUNK):
+            await response.write(held)
+            held = chunk
+        await self._ending(request)
+        await response.write(held)
+        await response.write_eof()
+        return response
 
     def _cgi(self, request: web.Request, path: str) -> dict[str, str]:
         # No CONTENT_LENGTH and no encoding: aiohttp has unpacked the body already, and without a
@@ -146,23 +174,3 @@ async def _feed(request: web.Request, process: asyncio.subprocess.Process) -> No
     finally:
         # Also when the client went away: the program waits for this end.
         process.stdin.close()
-
-
-async def _relay(request: web.Request, process: asyncio.subprocess.Process) -> web.StreamResponse:
-    """Turn the program's output, CGI headers and a body, into the answer."""
-    if process.stdout is None:
-        raise TypeError(process)
-    response = web.StreamResponse()
-    while line := (await process.stdout.readline()).rstrip(b"\r\n"):
-        name, _, value = line.decode("latin-1").partition(":")
-        if name == "Status":
-            response.set_status(int(value.split()[0]))
-        else:
-            response.headers[name] = value.strip()
-    if not response.headers:
-        return web.Response(status=500, text="git http-backend gave no answer\n")
-    await response.prepare(request)
-    while chunk := await process.stdout.read(_CHUNK):
-        await response.write(chunk)
-    await response.write_eof()
-    return response

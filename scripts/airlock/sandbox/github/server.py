@@ -314,20 +314,24 @@ class GitHubStandIn:
         app = web.Application(middlewares=[self._watched])
         app.add_subapp(_PREFIX, api)
         app.router.add_post("/api/graphql", self._graphql)
-        GitHttp(self._world.folder / "git", self._access, self._refresh, self._rules).add_routes(
-            app
-        )
+        folder = self._world.folder / "git"
+        git = GitHttp(folder, self._access, self._refresh, self._rules, self._ending)
+        git.add_routes(app)
         return app
 
     @web.middleware
     async def _watched(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        name = f"{request.method} {request.rel_url}"
         if self.watch:
-            await asyncio.to_thread(self.watch, f"before {name}")
+            await asyncio.to_thread(self.watch, f"before {request.method} {request.rel_url}")
         response = await handler(request)
-        if self.watch:
-            await asyncio.to_thread(self.watch, f"after {name}")
+        # Git's answers are streamed: by now the client may have gone on.
+        if not response.prepared:
+            await self._ending(request)
         return response
+
+    async def _ending(self, request: web.Request) -> None:
+        if self.watch:
+            await asyncio.to_thread(self.watch, f"after {request.method} {request.rel_url}")
 
     async def _graphql(self, request: web.Request) -> web.Response:
         """Answer the one query that REST has nothing for: the patterns of branch protection."""
