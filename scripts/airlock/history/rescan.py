@@ -8,23 +8,31 @@ few plain values.
 from __future__ import annotations
 
 import base64
+import html
 import re
 from typing import TYPE_CHECKING
+
+import hyperscan as hs
 
 from airlock.history.model import Left
 from airlock.leaks.decode import archive
 from airlock.leaks.sources.objects import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airlock.git import Git
     from airlock.history.model import Kind, Needle
 
 _SPACE = b" \t\r\n"
 _SIGNS = _SPACE + b"\"'`+.&\\=,>*#|"
-_ESCAPES = re.compile(rb"%([0-9a-fA-F]{2})|\\+u00([0-9a-fA-F]{2})|\\+x([0-9a-fA-F]{2})")
-_NAMED = ((b"&amp;", b"&"), (b"&lt;", b"<"), (b"&gt;", b">"), (b"&quot;", b'"'), (b"&#39;", b"'"))
+# One class to look for first: `re` finds alternatives seven times as slowly.
+_ESCAPES = re.compile(
+    rb"[%\\](?:(?<=%)([0-9a-fA-F]{2})|(?<!%)\\*(?:x([0-9a-fA-F]{2})|"
+    rb"u([0-9a-fA-F]{4}(?:\\+u[0-9a-fA-F]{4})*)))"
+)
+_UNITS = re.compile(rb"[0-9a-fA-F]{4}")
+_ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _DEEPEST = 3
 _KINDS: dict[str, Kind] = {"blob": "file", "tree": "path", "commit": "message", "tag": "tag"}
@@ -41,33 +49,34 @@ class Rescan:
         self._needles = needles
         values = [needle.secret.reveal().strip() for needle in needles]
         raw = [value.encode("utf-8", "surrogateescape") for value in values]
-        self._lower = [each.lower() for each in raw]
-        self._squeezed = [each.translate(None, _SIGNS).lower() for each in raw]
-        self._sixbit = [
-            (*_cores(each), *_cores(value.encode("utf-16-le", "surrogatepass")))
-            for each, value in zip(raw, values, strict=True)
-        ]
-        self._hex = [each.hex().encode() for each in raw]
+        self._lower = _Finder(
+            (number, _literal(form.lower()))
+            for number, value in enumerate(values)
+            for form in (raw[number], raw[number].hex().encode(), *_wide(value))
+        )
+        self._squeezed = _Finder(
+            (number, _literal(each.translate(None, _SIGNS).lower()))
+            for number, each in enumerate(raw)
+        )
+        self._sixbit = _Finder(
+            (number, _literal(core))
+            for number, value in enumerate(values)
+            for text in (raw[number], _wide(value)[0])
+            for core in _cores(text)
+        )
+        self._escapes = _Finder([(0, rb"(?:%|\\x|\\u..)[0-9a-fA-F]{2}"), (0, _ENTITY.pattern)])
 
     def found(self, data: bytes) -> set[int]:
         """Return the needles in a text."""
         lower = data.lower()
-        squeezed = lower.translate(None, _SIGNS)
-        dense = data.translate(_URL_SAFE, _SPACE + b"\\")
-        views = [lower]
+        hits = self._lower.found(lower)
+        hits |= self._squeezed.found(lower.translate(None, _SIGNS))
+        hits |= self._sixbit.found(data.translate(_URL_SAFE, _SPACE + b"\\"))
         if b"\0" in data:
-            views.append(lower.replace(b"\0", b""))
-        if b"%" in data or b"\\u00" in data or b"\\x" in data or b"&" in data:
-            views.append(_unescaped(data).lower())
-        hits = set()
-        for number, value in enumerate(self._lower):
-            if (
-                any(value in view for view in views)
-                or self._squeezed[number] in squeezed
-                or self._hex[number] in lower
-                or any(core in dense for core in self._sixbit[number])
-            ):
-                hits.add(number)
+            hits |= self._lower.found(lower.replace(b"\0", b""))
+        if self._escapes.found(data):
+            plain = _unescaped(data).lower()
+            hits |= self._lower.found(plain) | self._squeezed.found(plain.translate(None, _SIGNS))
         return hits
 
     def inside(self, data: bytes, depth: int = 0) -> set[int]:
@@ -110,11 +119,53 @@ class Rescan:
         return list(dict.fromkeys(left)), count
 
 
+class _Finder:
+    """Finds which of many expressions match a text, in one pass however many there are.
+
+    Args:
+        expressions: For Hyperscan, each with the number of what it stands for; empty ones match
+            nothing.
+    """
+
+    def __init__(self, expressions: Iterable[tuple[int, bytes]]) -> None:
+        given = [(number, each) for number, each in expressions if each]
+        self._database = hs.Database(mode=hs.HS_MODE_BLOCK) if given else None
+        if self._database:
+            self._database.compile(
+                expressions=[each for _, each in given],
+                ids=[number for number, _ in given],
+                flags=hs.HS_FLAG_SINGLEMATCH,
+            )
+
+    def found(self, data: bytes) -> set[int]:
+        """Return the numbers of those that match."""
+        hits: set[int] = set()
+        if self._database:
+            self._database.scan(data, lambda number, *_: hits.add(number))
+        return hits
+
+
+def _literal(text: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in text)
+
+
+def _wide(value: str) -> tuple[bytes, bytes]:
+    return value.encode("utf-16-le", "surrogatepass"), value.encode("utf-16-be", "surrogatepass")
+
+
 def _unescaped(data: bytes) -> bytes:
-    plain = _ESCAPES.sub(lambda m: bytes([int(m[1] or m[2] or m[3], 16)]), data)
-    for name, char in _NAMED:
-        plain = plain.replace(name, char)
-    return plain
+    return _ENTITY.sub(_entity, _ESCAPES.sub(_character, data))
+
+
+def _entity(found: re.Match[bytes]) -> bytes:
+    return html.unescape(found[0].decode()).encode("utf-8", "replace")
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    if found[3]:
+        units = b"".join(_UNITS.findall(found[3])).decode()
+        return bytes.fromhex(units).decode("utf-16-be", "replace").encode()
+    return bytes([int(found[1] or found[2], 16)])
 
 
 def _cores(raw: bytes) -> tuple[bytes, ...]:

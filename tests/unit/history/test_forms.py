@@ -68,6 +68,7 @@ def test_every_form_is_found_and_explained(value: str, form: str, around: bytes)
     new = Replacer(searcher).content(old)
     assert new != old
     assert not searcher.spans(new)
+    assert Rescan(needles).found(old)
     assert not Rescan(needles).found(new)
     assert Explainer(needles).holds(old, new)
 
