@@ -124,6 +124,7 @@ def _config(_source: str) -> str:
         ("services.NAME.thresholds.latency", "Latency"),
         ("services.NAME.smoke", "Smoke"),
         ("services.NAME.probes", "Probes"),
+        ("services.NAME.build", "Build"),
         ("scan", "Scan"),
     ):
         section = document["$defs"][key]
@@ -141,7 +142,7 @@ def _config_default(section: dict[str, Any], name: str, field: dict[str, Any]) -
     if name in section["required"]:
         return "required"
     default = field.get("default")
-    if default in (None, [], ()):
+    if default in (None, [], {}, ()):
         return ""
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 

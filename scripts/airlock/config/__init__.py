@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airlock.config.model import (
     MODELINE,
     PATH,
+    Build,
     Config,
     Latency,
     Rollout,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MODELINE",
     "PATH",
+    "Build",
     "Config",
     "Latency",
     "Rollout",

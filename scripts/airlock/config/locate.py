@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import difflib
 import re
+from typing import Any
 
 import msgspec
 import yaml
 
-from airlock.config.model import SECTIONS, Name, Service, decode
+from airlock.config.model import SECTIONS, Name, SecretId, Service, Variable, decode
 from airlock.errors import AirlockError
 
 _POINTER = re.compile(r"(?P<what>.*?)(?: - at `(?P<key>key` in `)?\$(?P<at>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+# Mappings whose keys are the writer's: what keys and values are, and a key in words.
+_MAPPINGS: dict[str, tuple[Any, Any, str]] = {
+    "services": (Name, Service, "a name (lower-case letters, digits and dashes, up to 49)"),
+    "args": (Variable, str, "a variable's name (letters, digits and underscores)"),
+    "secrets": (SecretId, Variable, "an id (letters, digits, dots, dashes and underscores)"),
+}
 
 
 def located(message: str, tree: yaml.Node | None, path: str) -> AirlockError:
@@ -23,7 +31,7 @@ def located(message: str, tree: yaml.Node | None, path: str) -> AirlockError:
     for key, index in _STEP.findall(at):
         if index == "...":
             # msgspec hides which entry of a free-form mapping it means: it is the first that fails.
-            key = _first_failing(node, message)  # noqa: PLW2901 - the same step, now with its name
+            key = _first_failing(node, names, message)  # noqa: PLW2901 - the same step, named
         if index.isdigit() and isinstance(node, yaml.SequenceNode):
             node = node.value[int(index)]
             line, names = node.start_mark.line + 1, f"{names}[{index}]"
@@ -73,14 +81,15 @@ def _in_plain_words(what: str) -> tuple[str, str]:
     return what[:1].lower() + what[1:], "Correct the value; docs/config.md says what is allowed"
 
 
-def _first_failing(node: yaml.Node | None, message: str) -> str:
+def _first_failing(node: yaml.Node | None, names: str, message: str) -> str:
     if not isinstance(node, yaml.MappingNode):
         return "…"
     complaint = message.partition(" - at ")[0]
+    key_type, kind, _ = _MAPPINGS[names.rpartition(".")[2]]
     for key, value in node.value:
         data = yaml.load(yaml.serialize(value), Loader=yaml.CSafeLoader)
         try:
-            msgspec.convert({key.value: data}, dict[Name, Service], dec_hook=decode)
+            msgspec.convert({key.value: data}, dict[key_type, kind], dec_hook=decode)  # type: ignore[valid-type]
         except msgspec.ValidationError as error:
             if str(error).partition(" - at ")[0] == complaint:
                 return str(key.value)
@@ -88,11 +97,12 @@ def _first_failing(node: yaml.Node | None, message: str) -> str:
 
 
 def _bad_name(node: yaml.MappingNode, parent: str) -> tuple[int, str, str]:
+    kind, _, words = _MAPPINGS[parent.rpartition(".")[2]]
     for key, _ in node.value:
         try:
-            msgspec.convert(key.value, Name)
+            msgspec.convert(key.value, kind)
         except msgspec.ValidationError:
-            what = f"{key.value!r} is not a name (lower-case letters, digits and dashes, up to 49)"
+            what = f"{key.value!r} is not {words}"
             return key.start_mark.line + 1, parent, what
     return node.start_mark.line + 1, parent, "a key is not a name"
 

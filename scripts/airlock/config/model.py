@@ -66,6 +66,10 @@ Percent = Annotated[int, Meta(ge=1, le=100)]
 Name = Annotated[str, Meta(pattern=r"^[a-z]([a-z0-9-]{0,47}[a-z0-9])?$")]
 Text = Annotated[str, Meta(min_length=1)]
 Route = Annotated[str, Meta(pattern=r"^/")]
+Repository = Annotated[str, Meta(pattern=r"^[\w.-]+(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$")]
+Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Platform = Annotated[str, Meta(pattern=r"^linux/[a-z0-9]+(/v[0-9]+)?$")]
+SecretId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", kw_only=True):
@@ -163,6 +167,38 @@ class Probes(Section, frozen=True):
     per_minute: Annotated[int, Meta(ge=1, le=600)] = 60
 
 
+class Build(Section, frozen=True):
+    """How `build-image` makes the image, from `dockerfile` or the context's own `Dockerfile`.
+
+    Args:
+        repository: Where the image is pushed, without a tag, as in
+            europe-docker.pkg.dev/shop-prod/images/api.
+        context: Folder that the Dockerfile copies from, relative to the repository.
+        target: Stage of the Dockerfile to build; the last one if absent.
+        platform: What the image is built for; Cloud Run runs linux/amd64.
+        args: Build arguments by name. None may be secret: who can pull the image can read them.
+        secrets: Build secrets by the id that the Dockerfile mounts
+            (`RUN --mount=type=secret,id=…`), each with the environment variable that holds it.
+        before: Commands to run first, in the checkout: fetch a model, generate code.
+        timeout: Longest run of those commands, and of the build.
+        cache: Whether layers are kept in the registry for the next build, beside the images.
+    """
+
+    repository: Repository
+    context: Text = "."
+    target: Text | None = None
+    platform: Platform = "linux/amd64"
+    args: dict[Variable, str] = msgspec.field(default_factory=dict)
+    secrets: dict[SecretId, Variable] = msgspec.field(default_factory=dict)
+    before: tuple[Text, ...] = ()
+    timeout: Span = _span(1800)
+    cache: bool = True
+
+    def __post_init__(self) -> None:
+        if self.context.startswith("/") or ".." in self.context.split("/"):
+            raise ValueError("Expected `context` to be a folder inside the repository")
+
+
 class Service(Section, frozen=True):
     """One Cloud Run service. Only `project` and `region` have no default.
 
@@ -178,6 +214,7 @@ class Service(Section, frozen=True):
         thresholds: When the candidate is worse.
         smoke: How it is tested first.
         probes: How it is asked while it is watched; not at all by default.
+        build: How its image is built; only where Airlock is to build it.
     """
 
     project: Text
@@ -191,6 +228,7 @@ class Service(Section, frozen=True):
     thresholds: Thresholds = msgspec.field(default_factory=Thresholds)
     smoke: Smoke = msgspec.field(default_factory=Smoke)
     probes: Probes | None = None
+    build: Build | None = None
 
 
 class Scan(Section, frozen=True):
@@ -253,5 +291,5 @@ class Config(Section, frozen=True):
 
 SECTIONS: dict[str, type[Section]] = {
     section.__name__: section
-    for section in (Config, Scan, Service, Rollout, Thresholds, Latency, Smoke, Probes)
+    for section in (Config, Scan, Service, Rollout, Thresholds, Latency, Smoke, Probes, Build)
 }

@@ -97,6 +97,24 @@ def test_an_empty_file_is_all_defaults() -> None:
             "Correct the value (quote it if it is text).",
             id="list-item",
         ),
+        pytest.param(
+            THREE_LINES + "    build:\n      repository: r.dev/p/i\n      context: ../other\n",
+            ".github/airlock.yml:5: services.api.build: expected `context` to be a folder inside "
+            "the repository. Correct the value; docs/config.md says what is allowed.",
+            id="context-outside",
+        ),
+        pytest.param(
+            THREE_LINES + "    build:\n      repository: r.dev/p/i\n      args: {A: x, B: 1}\n",
+            ".github/airlock.yml:7: services.api.build.args.B: expected text, got a whole number. "
+            "Correct the value (quote it if it is text).",
+            id="argument",
+        ),
+        pytest.param(
+            THREE_LINES + "    build:\n      repository: r.dev/p/i\n      secrets: {a b: TOKEN}\n",
+            ".github/airlock.yml:7: services.api.build.secrets: 'a b' is not an id (letters, "
+            "digits, dots, dashes and underscores). Correct the value.",
+            id="secret-id",
+        ),
     ],
 )
 def test_an_error_names_file_line_key_and_fix(text: str, line: str) -> None:
