@@ -14,11 +14,11 @@ from airlock.errors import AirlockError
 from airlock.git import Git
 from airlock.git.clone import clone
 from airlock.git.push import PUSHED, Remote
+from airlock.git.shallow import Origin
 from airlock.github.event import Dispatch, Schedule, event_from
 from airlock.github.runner import Annotation
 from airlock.history import guard as guards
 from airlock.leaks.sources.commits import from_event, from_revisions
-from airlock.leaks.sources.shallow import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -152,9 +152,9 @@ def job(asked: Asked) -> Job:
 
 
 def _change(asked: Asked) -> Job:
+    from airlock.git.shallow import Origin  # noqa: PLC0415
     from airlock.leaks.sources import change  # noqa: PLC0415 - only this source's
     from airlock.leaks.sources.commits import from_event, from_revisions  # noqa: PLC0415
-    from airlock.leaks.sources.shallow import Origin  # noqa: PLC0415
 
     environ = asked.environ
     git = Git.open(asked.path, environ)

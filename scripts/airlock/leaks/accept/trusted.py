@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from airlock import config
+from airlock.config.globs import matches
 from airlock.errors import AirlockError
 from airlock.leaks.accept import allow, baseline, files, gitleaksignore
-from airlock.leaks.accept.paths import matches
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from airlock.errors import AirlockError
 from airlock.git import GitError
+from airlock.git.shallow import complete, obtain
 from airlock.leaks.sources import metadata, objects
-from airlock.leaks.sources.shallow import complete, obtain
 
 if TYPE_CHECKING:
     from airlock.git import Git
+    from airlock.git.shallow import Origin
     from airlock.github.event import Event, Push
-    from airlock.leaks.sources.shallow import Origin
 
 BRANCH = "refs/heads/"
 
@@ -116,7 +116,7 @@ def _pushed(git: Git, event: Push, after: str, origin: Origin) -> Range:
         raise AirlockError(
             "the commit before this push is gone, though it was not a forced push",
             where=event.before,
-            fix="Check out with `fetch-depth: 0`, or give scan-secrets a token to fetch with",
+            fix="Check out with `fetch-depth: 0`, or give the action a token to fetch with",
         )
     if event.ref == f"{BRANCH}{event.default_branch}":
         known = (before,) if before else ()
@@ -148,7 +148,7 @@ def _tip(git: Git, branch: str, origin: Origin) -> str | None:
         raise AirlockError(
             f"cannot tell what the default branch has ({error.reason or 'the remote failed'})",
             where=branch,
-            fix="Check out with `fetch-depth: 0`, or give scan-secrets a token to fetch with",
+            fix="Check out with `fetch-depth: 0`, or give the action a token to fetch with",
         ) from None
     return tip if tip and obtain(git, tip, origin) else None
 

@@ -7,10 +7,10 @@ import pytest
 
 from airlock.errors import AirlockError
 from airlock.git import Git
+from airlock.git.shallow import Origin
 from airlock.github.event import MergeGroup, PullRequest, Push, Schedule
 from airlock.leaks.sources.change import list_commits
 from airlock.leaks.sources.commits import Range, from_event, from_revisions
-from airlock.leaks.sources.shallow import Origin
 from unit.leaks.support import Repository, token
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ FIRST = 64
 ROUNDS = 4
 """Times the depth is multiplied by 4 before everything is fetched."""
 
-FIX = "Set `fetch-depth: 0` on actions/checkout, or give scan-secrets a token to fetch with"
+FIX = "Set `fetch-depth: 0` on actions/checkout, or give the action a token to fetch with"
 
 
 class Origin(msgspec.Struct, frozen=True):
