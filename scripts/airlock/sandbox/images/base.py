@@ -1,0 +1,129 @@
+"""Base images made from what is on this machine: no registry has to be reached for them.
+
+A base holds a few programs with the libraries that they are linked to, as ``ldd`` names them, and
+on request the Python that runs this, with its standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SHELL = ("sh", "cat", "ls", "mkdir", "rm")
+"""What a Dockerfile's RUN needs at least."""
+
+EPOCH = "1700000000"
+_TIMEOUT = 120.0
+_LIBRARY = re.compile(r"(?:=> )?(/[^ ]+) \(0x")
+# Left out of the standard library: tests, which hold keys made for them, and what needs a screen.
+_LEFT_OUT = shutil.ignore_patterns(
+    *("test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "__pycache__"),
+    *("site-packages", "dist-packages", "config-*", "pydoc_data", "_test*", "_tkinter*", "*.a"),
+)
+
+
+def publish(reference: str, rootfs: Path, environ: Mapping[str, str], *config: str) -> None:
+    """Make an image of one layer from a folder, and push it.
+
+    Args:
+        reference: Registry, repository and tag.
+        rootfs: What it holds.
+        environ: Variables that lead buildah to the registry.
+        config: Further instructions for its Dockerfile.
+
+    Raises:
+        AirlockError: It cannot be made.
+    """
+    with TemporaryDirectory(prefix="airlock-base-") as scratch:
+        file = Path(scratch, "Dockerfile")
+        file.write_text("\n".join(["FROM scratch", "COPY . /", *config, ""]), encoding="utf-8")
+        build = ["buildah", "build", "--quiet", "--timestamp", EPOCH, "--identity-label=false"]
+        for command in (
+            [*build, "--tag", reference, "--file", str(file), str(rootfs)],
+            ["buildah", "push", "--quiet", reference],
+            ["buildah", "rmi", "--force", reference],
+        ):
+            done = subprocess.run(
+                command,
+                env={**os.environ, **environ},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+            if done.returncode:
+                lines = done.stderr.strip().splitlines() or ["it said nothing"]
+                raise AirlockError(lines[-1], where=reference)
+
+
+def shell(rootfs: Path, programs: Iterable[str] = SHELL) -> None:
+    """Fill a folder with programs of this machine, and what they need.
+
+    Raises:
+        AirlockError: One is not here.
+    """
+    for name in programs:
+        path = shutil.which(name)
+        if path is None:
+            raise AirlockError("not installed", where=name)
+        _copy(Path(path), rootfs / "bin" / name)
+        _libraries(Path(path), rootfs)
+    (rootfs / "tmp").mkdir(exist_ok=True)
+    (rootfs / "etc").mkdir(exist_ok=True)
+    users = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
+    (rootfs / "etc" / "passwd").write_text(users, encoding="utf-8")
+    (rootfs / "etc" / "group").write_text("root:x:0:\nnobody:x:65534:\n", encoding="utf-8")
+
+
+def python(rootfs: Path) -> None:
+    """Add this Python at its own path, and as ``/usr/local/bin/python``."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    program = Path(sys.base_prefix, "bin", version).resolve()
+    prefix = Path(sys.base_prefix).resolve()
+    target = rootfs / program.relative_to("/")
+    _copy(program, target)
+    _libraries(program, rootfs)
+    library = Path(sysconfig.get_path("stdlib")).resolve()
+    shutil.copytree(library, rootfs / library.relative_to("/"), ignore=_LEFT_OUT, symlinks=False)
+    for module in sorted((rootfs / library.relative_to("/")).rglob("*.so")):
+        _libraries(module, rootfs)
+    for shared in sorted((prefix / "lib").glob("libpython*.so*")):
+        _copy(shared.resolve(), rootfs / shared.relative_to("/"))
+    link = rootfs / "usr" / "local" / "bin" / "python"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(program)
+
+
+def _libraries(program: Path, rootfs: Path) -> None:
+    """Copy what the dynamic linker would load for a program or module."""
+    listed = subprocess.run(
+        ["ldd", str(program)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    for path in _LIBRARY.findall(listed.stdout):
+        target = rootfs / path.lstrip("/")
+        if not target.exists():
+            _copy(Path(path).resolve(), target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    shutil.copymode(source, target)
