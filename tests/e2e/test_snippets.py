@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,13 @@ import pytest
 import yaml
 
 from airlock.sandbox import export
+from airlock.sandbox.images.registry import Registry
+from contract.images import BASE, WHY_NOT, Yard
 from contract.slack import receiver
-from e2e.world import app
+from e2e.world import app, job_output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from airlock.sandbox import act
@@ -113,7 +117,10 @@ def test_a_snippet_grants_what_our_jobs_ask_for(snippet: Snippet) -> None:
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=label)
-def test_a_snippet_runs(snippet: Snippet, world: World) -> None:
+def test_a_snippet_runs(snippet: Snippet, world: World, tmp_path: Path) -> None:
+    if "/actions/build-image@" in snippet.text:
+        builds(snippet.workflow(), world, tmp_path)
+        return
     image = world.image("v1", app(failing=0))
     world.serve(image)
     with receiver() as slack:
@@ -140,6 +147,28 @@ def runs(text: str, world: World, image: str) -> None:
     assert set(run.job_results().values()) == {"success"}, run.log()
 
 
+def builds(text: str, world: World, folder: Path) -> None:
+    if WHY_NOT and "AIRLOCK_REQUIRE_IMAGES" not in os.environ:
+        pytest.skip(WHY_NOT)
+    with Registry(folder / "registry") as registry:
+        yard = Yard(folder, registry)
+        yard.make_base()
+        (key,) = re.findall(r"^\s+service: ([a-z-]+)$", text, re.MULTILINE)
+        repository = world.repository(
+            {
+                ".github/workflows/snippet.yml": text,
+                ".github/airlock.yml": SERVICE.format(key=key)
+                + f"    build: {{repository: {registry.address}/acme/shop}}\n",
+                "Dockerfile": f"FROM {BASE}\nCOPY Dockerfile /app/\n",
+            }
+        )
+        run = trigger(repository, events_of(text), {}, environ=registry.environ)
+        assert set(run.job_results().values()) == {"success"}, run.log()
+        (tag,) = registry.tags("acme/shop")
+        digest = yard.manifest("acme/shop", tag)["digest"]
+        assert job_output(run, "build", "image") == f"{registry.address}/acme/shop@{digest}"
+
+
 WEBHOOK = "${{ secrets.SLACK_WEBHOOK }}"
 
 
@@ -150,7 +179,12 @@ def events_of(text: str) -> list[str]:
     return [events] if isinstance(events, str) else list(events or ())
 
 
-def trigger(repository: Repository, events: list[str], inputs: dict[str, str]) -> act.Run:
+def trigger(
+    repository: Repository,
+    events: list[str],
+    inputs: dict[str, str],
+    environ: Mapping[str, str] | None = None,
+) -> act.Run:
     """Make one of the events happen."""
     variables = {"WORKLOAD_IDENTITY_PROVIDER": PROVIDER}
     if "pull_request" in events:
@@ -158,7 +192,7 @@ def trigger(repository: Repository, events: list[str], inputs: dict[str, str]) -
     if "push" in events:
         before = repository.clone.git("rev-parse", "HEAD")
         repository.commit({"b.py": "pass\n"}, "Second")
-        return repository.push(before, variables=variables)
+        return repository.push(before, variables=variables, environ=environ)
     return repository.dispatch(inputs, variables=variables)
 
 

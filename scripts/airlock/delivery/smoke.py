@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 
 import requests
 
+from airlock.delivery.environment import scrubbed
 from airlock.errors import AirlockError
 from airlock.kit.retry import Backoff, call
 
@@ -34,25 +35,6 @@ _PROGRAM = (
     "from airlock.delivery.smoke_plugin import main; sys.exit(main(sys.argv[2:]))"
 )
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-_PASSED_ON = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    # By this mark the runner finds, and ends, what a killed step leaves behind.
-    "RUNNER_TRACKING_ID",
-)
-"""All that a suite may need of our environment. Allowed by name: a list of what is secret is never
-complete."""
 
 # Every JWT begins with base64 of '{"'; dots also cover the middle that pytest cuts out.
 _TOKEN = re.compile(r"eyJ[\w.-]{2,}")
@@ -144,15 +126,6 @@ def run_routes(session: ServiceSession, paths: Sequence[str]) -> SmokeResult:
             if not requests.codes.ok <= status < requests.codes.multiple_choices:
                 failures.append(f"{path} answers {status}")
     return _summed(len(paths), failures)
-
-
-def scrubbed(environ: Mapping[str, str], home: str) -> dict[str, str]:
-    """Return the environment of a suite: a few harmless variables, and an empty home.
-
-    The real home holds gcloud's and other tools' credentials.
-    """
-    kept = {name: environ[name] for name in _PASSED_ON if name in environ}
-    return {**kept, "HOME": home, "TMPDIR": home}
 
 
 def redacted(text: str) -> str:

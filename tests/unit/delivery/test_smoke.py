@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from airlock.config import Smoke
-from airlock.delivery.smoke import redacted, run_suite, scrubbed, suite_path
+from airlock.delivery.environment import scrubbed
+from airlock.delivery.smoke import redacted, run_suite, suite_path
 from airlock.errors import AirlockError
 
 

@@ -1,0 +1,1 @@
+"""Building a service's image: order, checks, engines, and the push; the scan is its caller's."""
