@@ -25,6 +25,42 @@ WHY_NOT = missing()
 _WHO = ("-c", "user.name=Robin", "-c", "user.email=robin@acme.test")
 
 
+DOCKER = """\
+#!/bin/sh
+# In place of docker with buildx, which needs a daemon: builds with buildah what it is told to, and
+# leaves what BuildKit would leave.
+set -eu
+echo "$*" >>"$0.log"
+case "$1 $2" in
+  "buildx inspect") echo "Driver: docker" ;;
+  "buildx build")
+    shift 2
+    for word; do
+      shift
+      case "$word" in
+        --output) next=image ;;
+        --cache-from) next=none ;;
+        --cache-to) next=cache ;;
+        --builder | --progress=* | --provenance=* | --sbom=*)
+          if [ "$word" = --builder ]; then next=none; fi ;;
+        *)
+          case "${next:-}" in
+            image | cache)
+              word="${word#*dest=}"
+              eval "$next=\\"${word%%,*}\\"" ;;
+            none) ;;
+            *) set -- "$@" "$word" ;;
+          esac
+          next= ;;
+      esac
+    done
+    buildah build --layers --timestamp "$SOURCE_DATE_EPOCH" --tag shim "$@"
+    buildah push --quiet shim "oci:$image:x"
+    if [ -n "${cache:-}" ]; then buildah push --quiet shim "oci:$cache:latest"; fi ;;
+esac
+"""
+
+
 @dataclass(frozen=True)
 class Yard:
     """Where images are built.

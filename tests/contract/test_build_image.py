@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import string
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from airlock.sandbox.images.registry import Registry
 from contract.gate import event, pull_request
-from contract.images import BASE, WHY_NOT, Yard, outputs
+from contract.images import BASE, DOCKER, WHY_NOT, Yard, outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,11 +154,43 @@ def test_a_build_on_a_change_from_a_fork_pushes_nothing_and_gets_no_secret(yard:
     ran = yard.build(shop, "--no-push", SHOP_PASS="x", **fork)
     assert (ran.code, "a change from a fork gets no build secret" in ran.out) == (2, True)
 
-    same = pull_request(shop.parent, head(shop), head(shop), 1)
-    ran = yard.build(yard.shop(PLAIN), "--no-push", **same)
+    fork = pull_request(shop.parent, head(shop), head(shop), 1)
+    assert yard.build(shop, SHOP_PASS="x", **fork).code == 2
+    ran = yard.build(yard.shop(PLAIN), "--no-push", **fork)
     assert ran.code == 0, ran.everything()
     assert outputs(ran)["digest"]
     assert outputs(ran)["image"] == ""
+
+
+def test_buildx_gives_its_layers_to_the_next_build_unless_a_pull_request_built_them(
+    yard: Yard, tmp_path: Path
+) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    here = {**ON_A_RUNNER, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    shop = yard.shop(PLAIN)
+    ran = yard.build(shop, "--engine", "auto", **here)
+    assert ran.code == 0, ran.everything()
+    name, said = f"acme/{shop.name}", outputs(ran)
+    assert yard.manifest(name, head(shop))["digest"] == said["digest"]
+    assert yard.registry.tags(name) == sorted([head(shop), "buildcache"])
+    log = Path(f"{docker}.log").read_text()
+    made = re.search(
+        r"^buildx create --name (\S+) --driver docker-container --bootstrap$", log, re.MULTILINE
+    )
+    assert made
+    assert f"buildx build --progress=plain --pull --builder {made[1]} " in log
+    assert log.splitlines()[-1] == f"buildx rm --force {made[1]}"
+
+    shop = yard.shop(PLAIN)
+    request = pull_request(shop.parent, head(shop), head(shop), 1)
+    same = {**request, "GITHUB_REPOSITORY": "fork/r"}
+    payload = Path(same["GITHUB_EVENT_PATH"])
+    payload.write_text(payload.read_text().replace('"o/r"', '"fork/r"'))
+    ran = yard.build(shop, "--engine", "buildx", **{**here, **same})
+    assert ran.code == 0, ran.everything()
+    assert yard.registry.tags(f"acme/{shop.name}") == [head(shop)]
 
 
 def refusal(yard: Yard, dockerfile: str, *options: str, build: str = "", **environ: str) -> str:

@@ -180,13 +180,16 @@ class _Building:
         with TemporaryDirectory(
             prefix="airlock-build-", dir=self.environ.get("RUNNER_TEMP") or None
         ) as scratch:
-            folder = Path(scratch, "image")
+            folder, cache = Path(scratch, "image"), Path(scratch, "cache")
+            # What a pull request built must not get into what main builds.
+            keeping = push and work.build.cache and not self._requested()
             with self.console.progress(f"Building {work.service} with {self.engine.name}"):
-                self.engine.build(work, folder, self.console.info)
+                self.engine.build(work, folder, self.console.info, cache if keeping else None)
             image = layout.image(folder)
             self._took("build")
             traces = Traces(work.values)
             result = self._scan(image, traces)
+            self._show(result)
             self._took("scan")
             built = replace(
                 built,
@@ -200,14 +203,41 @@ class _Building:
                 self._took("push")
                 built = replace(built, pushed=True)
                 self.console.info(f"Pushed {built.reference}")
+                if cache.exists():
+                    self._keep(cache)
+                    self._took("cache")
         return replace(built, seconds=tuple(self._seconds.items()))
 
     def _took(self, part: str) -> None:
         now = time.monotonic()
         self._seconds[part], self._mark = now - self._mark, now
 
+    def _requested(self) -> bool:
+        return self.environ.get("GITHUB_EVENT_NAME", "").startswith("pull_request")
+
+    def _keep(self, folder: Path) -> None:
+        """Push the layers for the next build, if no secret is in them either.
+
+        The image is where it belongs by now: what becomes of its layers is no reason to fail.
+        """
+        try:
+            cache = layout.image(folder)
+            traces = Traces(self.order.values)
+            found = self._scan(cache, traces)
+            names = [*(name for name, _ in traces.found), *(each.title for each in found.blocking)]
+            if not names:
+                registry.push(cache, self.order.cached, self.environ)
+                return
+            why = (
+                f"A layer that is not part of the image holds a secret: {names[0]}. Mount it as a "
+                "build secret, and write it to no file of that stage, either."
+            )
+        except AirlockError as error:
+            why = str(error)
+        self.console.annotate([Annotation("warning", why, "Layers are not kept")])
+
     def _scan(self, image: layout.Image, traces: Traces) -> Result:
-        """Look at every layer, show what is found, and return it."""
+        """Look at every layer, and return what is found."""
         from airlock.cli.scan_jobs import Asked, job  # noqa: PLC0415 - a wrong order needs none
         from airlock.cli.scan_run import scan  # noqa: PLC0415 - see above
 
@@ -223,7 +253,6 @@ class _Building:
         )
         today = dt.datetime.fromtimestamp(clock_from(self.environ).now(), tz=dt.UTC).date()
         found = scan(work, self.config, today=today, environ=self.environ, console=self.console)
-        self._show(found.result)
         return found.result
 
     def _show(self, result: Result) -> None:

@@ -38,8 +38,17 @@ class Engine(Protocol):
 
     name: str
 
-    def build(self, order: Order, layout: Path, say: Callable[[str], None]) -> None:
+    def build(
+        self, order: Order, layout: Path, say: Callable[[str], None], cache: Path | None = None
+    ) -> None:
         """Build `order` into the new folder `layout`.
+
+        Args:
+            order: What to build.
+            layout: Where the image is to be.
+            say: Told each line of its log.
+            cache: Where to leave the layers for the next build, in the OCI layout; an engine that
+                keeps none leaves nothing.
 
         Raises:
             AirlockError: It cannot be built; says why in one line.
@@ -94,8 +103,11 @@ class Buildah:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
-    def build(self, order: Order, layout: Path, say: Callable[[str], None]) -> None:
+    def build(
+        self, order: Order, layout: Path, say: Callable[[str], None], cache: Path | None = None
+    ) -> None:
         """Build `order` into the new folder `layout`; see `Engine`."""
+        del cache
         tag = f"localhost/airlock-build:{uuid.uuid4().hex}"
         try:
             ended = self._run(self.command(order, tag), order, say)
@@ -138,12 +150,14 @@ class Buildx:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
-    def build(self, order: Order, layout: Path, say: Callable[[str], None]) -> None:
+    def build(
+        self, order: Order, layout: Path, say: Callable[[str], None], cache: Path | None = None
+    ) -> None:
         """Build `order` into the new folder `layout`; see `Engine`."""
         builder = self._builder()
         try:
             ended = run(
-                self.command(order, layout, builder or ""),
+                self.command(order, layout, cache, builder or ""),
                 environ={
                     **self._environ,
                     **order.values,
@@ -184,14 +198,22 @@ class Buildx:
             )
         return name
 
-    def command(self, order: Order, layout: Path, builder: str = "") -> list[str]:
-        """Return the command line that builds `order` into `layout`."""
+    def command(
+        self, order: Order, layout: Path, cache: Path | None = None, builder: str = ""
+    ) -> list[str]:
+        """Return the command line that builds `order` into `layout`, its layers into `cache`.
+
+        The cache is read from the registry and written to disk: layers of other stages are not in
+        the image that is scanned, and must not get past the scan.
+        """
         export = f"type=oci,dest={layout},tar=false,oci-mediatypes=true,rewrite-timestamp=true"
         return [
             *("docker", "buildx", "build", "--progress=plain", "--pull"),
             *(("--builder", builder) if builder else ()),
             # They would hold the times of this build. Provenance is attested to from outside.
             *("--provenance=false", "--sbom=false", "--output", export),
+            *(("--cache-from", f"type=registry,ref={order.cached}") if order.build.cache else ()),
+            *(("--cache-to", f"type=local,mode=max,dest={cache}") if cache else ()),
             *_common(order),
             str(order.context),
         ]

@@ -66,6 +66,11 @@ class Order:
         return f"{self.build.repository}:{self.origin.commit}"
 
     @property
+    def cached(self) -> str:
+        """Reference by tag of the layers that are kept for the next build."""
+        return f"{self.build.repository}:buildcache"
+
+    @property
     def name(self) -> str:
         """The Dockerfile's path in the checkout, for people and annotations."""
         return str(self.dockerfile.relative_to(self.root))

@@ -42,11 +42,13 @@ COMMON = [
 
 
 def test_the_command_of_buildx_leaves_a_folder_and_pushes_nothing() -> None:
-    command = Buildx({}).command(ORDER, Path("/scratch/image"), "own")
+    command = Buildx({}).command(ORDER, Path("/scratch/image"), Path("/scratch/cache"), "own")
     export = "type=oci,dest=/scratch/image,tar=false,oci-mediatypes=true,rewrite-timestamp=true"
     assert command == [
         *("docker", "buildx", "build", "--progress=plain", "--pull", "--builder", "own"),
-        *("--provenance=false", "--sbom=false", "--output", export, *COMMON),
+        *("--provenance=false", "--sbom=false", "--output", export),
+        *("--cache-from", "type=registry,ref=europe-docker.pkg.dev/p/images/shop:buildcache"),
+        *("--cache-to", "type=local,mode=max,dest=/scratch/cache", *COMMON),
     ]
 
 
