@@ -20,7 +20,7 @@ help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: environment $(MODULES) ## Make .venv and what the tests need of Node
+setup: environment tools $(MODULES) ## Make .venv and what the tests need of Node
 
 # The bootstrap knows by hash whether .venv is still right, and wipes it, stamp and all, if not.
 .PHONY: environment
@@ -34,8 +34,18 @@ $(MODULES): tests/node/package.json tests/node/package-lock.json
 	npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
+# Where root may install Debian's packages; elsewhere the demo says what is missing, and does without.
+.PHONY: tools
+tools:
+	@missing=(); for tool in buildah skopeo docker-registry; do \
+	  command -v "$$tool" >/dev/null || missing+=("$$tool"); done; \
+	if ((EUID == 0 && $${#missing[@]})) && command -v apt-get >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  { apt-get update -qq && apt-get install -qq --yes --no-install-recommends "$${missing[@]}"; } >/dev/null || \
+	    echo "Not installed: $${missing[*]}"; fi
+
 .PHONY: demo
-demo: environment ## Watch gate and release work, end to end, and get the report
+demo: environment tools ## Watch gate and release work, end to end, and get the report
 	@.venv/bin/airlock demo
 
 .PHONY: test

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -25,7 +26,7 @@ import airlock
 from airlock import config
 from airlock.sandbox.act import Run
 from airlock.sandbox.cloud_run.store import Target, WriteRecord
-from airlock.sandbox.demo import changes, gate, release, service, timeline
+from airlock.sandbox.demo import changes, gate, release, repository, service, timeline
 from airlock.sandbox.demo.record import Note, Tally
 from airlock.sandbox.demo.service import Service
 from airlock.sandbox.demo.watch import Watch, World
@@ -209,6 +210,15 @@ def test_the_example_is_configured_as_the_documentation_says() -> None:
     assert (SHOP / shop.smoke.suite).is_dir()
     assert shop.dockerfile
     assert (SHOP / shop.dockerfile).is_file()
+
+
+def test_without_a_registry_the_release_takes_images_that_are_there() -> None:
+    text = (SHOP / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    parsed = yaml.safe_load(repository.without_build(text))
+    (job,) = parsed["jobs"].values()
+    assert job["with"]["image"] == "${{ vars.IMAGE_REPOSITORY }}:${{ github.sha }}"
+    assert "needs" not in job
+    assert parsed["on"] == {"push": {"branches": ["main"]}}
 
 
 def test_the_example_serves_and_ends_in_good_order() -> None:

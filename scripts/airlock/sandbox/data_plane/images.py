@@ -1,24 +1,29 @@
 """Images and start commands.
 
-The sandbox's image is a folder: a path or a ``file://`` URL. Images are immutable, folders are not
-(the next checkout overwrites them), so a folder is copied when a revision is created, as a push and
-a pull would do. Any other image reference is fine as long as the template names the command.
+An image of a registry on loopback is pulled, and run in a root of its own. Simpler, an image is a
+folder: a path or a ``file://`` URL. Images are immutable, folders are not (the next checkout
+overwrites them), so a folder is copied when a revision is created, as a push and a pull would do.
+Any other image reference is fine as long as the template names the command.
 """
 
 from __future__ import annotations
 
 import shlex
 import shutil
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from airlock.sandbox.images import unpack
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PROCFILE = "Procfile"
 
+_ENTER = Path(__file__).with_name("enter.py")
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "venv", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache"
 )
@@ -35,10 +40,12 @@ class Start:
     Args:
         argv: Command line.
         folder: Working directory.
+        env: What the image itself sets.
     """
 
     argv: tuple[str, ...]
     folder: Path
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 def folder_of(image: str) -> Path | None:
@@ -57,15 +64,23 @@ def folder_of(image: str) -> Path | None:
 
 
 def pull(image: str, destination: Path) -> Path:
-    """Copy the folder that `image` names to `destination`, once, and return the copy.
+    """Get `image` into the folder `destination`, once, and return that.
 
-    An image reference gives an empty folder: the command is all that will run.
+    An image reference that leads away from here gives an empty folder: the command is all that will
+    run.
 
     Raises:
-        ImageError: There is no such folder.
+        ImageError: There is no such image.
     """
     source = folder_of(image)
     if destination.is_dir():
+        return destination
+    if source is None and unpack.local(image):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            unpack.pull(image, destination)
+        except unpack.PullError as error:
+            raise ImageError(f"Image '{image}' not found.") from error
         return destination
     if source is None:
         destination.mkdir(parents=True)
@@ -88,11 +103,32 @@ def start_of(
         working_dir: The template's working directory, relative to the image.
 
     Raises:
-        ImageError: Neither the template nor a Procfile says what to run.
+        ImageError: Neither the template nor the image says what to run.
     """
+    if (folder / unpack.CONFIG).is_file() and (folder / unpack.ROOT).is_dir():
+        return _contained(folder, command, args, working_dir)
     where = folder / working_dir.lstrip("/") if working_dir else folder
     entry = tuple(command) or web_process(folder)
     return Start((*entry, *args), where)
+
+
+def _contained(
+    folder: Path, command: Sequence[str], args: Sequence[str], working_dir: str
+) -> Start:
+    """Return how to start what was pulled, as its configuration says."""
+    config = unpack.config(folder)
+    # An entry point of the template's own takes the image's arguments away, too.
+    rest = tuple(args) or (() if command else config.command)
+    argv = (*(tuple(command) or config.entrypoint), *rest)
+    if not argv:
+        raise ImageError("The image has neither an entry point nor a command.")
+    try:
+        user, group = unpack.ids(folder, config.user)
+    except unpack.PullError as error:
+        raise ImageError(f"The image cannot be run: {error}.") from error
+    enter = (sys.executable, "-I", "-S", str(_ENTER), str(folder / unpack.ROOT))
+    where = working_dir or config.folder
+    return Start((*enter, where, str(user), str(group), *argv), folder, config.env)
 
 
 def web_process(folder: Path) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ class Instance:
 
         Args:
             start: What to run.
-            env: Environment beside ``PATH`` and ``PORT``.
+            env: Environment beside ``PORT``, the image's own and a ``PATH`` where that has none.
             guard: Ends it if the sandbox dies.
             log: Where its output goes.
 
@@ -97,7 +97,8 @@ class Instance:
             StartError: The command cannot be run.
         """
         port = passing_port()
-        full = {**env, "PATH": search_path(os.environ), "PORT": str(port)}
+        path = {"PATH": search_path(os.environ), **start.env}["PATH"]
+        full = {**start.env, **env, "PATH": path, "PORT": str(port)}
         try:
             process = await asyncio.create_subprocess_exec(
                 *start.argv,

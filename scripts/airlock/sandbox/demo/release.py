@@ -49,7 +49,8 @@ def release(
     stage.stack.github.merge_pull_request(NAME, number)
     after = stage.clone.checkout("main")
     log.say(f"Pull request #{number} merged as {after[:7]}: “{message}”")
-    stage.clone.build(after, stage.images)
+    if stage.registry is None:
+        stage.image(after)
     payload = stage.stack.github.event_payload("push", NAME, before=before, after=after)
     world = World(stage.now, lambda: service.read(stage.cloud_run), stage.writes, load)
     with Watch(world, log.note) as watch:

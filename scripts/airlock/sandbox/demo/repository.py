@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from airlock import kit
 from airlock.errors import AirlockError
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
 NAME = "acme/shop"
 
+_RELEASE = Path(".github", "workflows", "release.yml")
+_INSTALL = re.compile(
+    r"^COPY requirements\.txt .*?^RUN pip install [^\n]*\n", re.MULTILINE | re.DOTALL
+)
 _AUTHOR = {"NAME": "Robin", "EMAIL": "robin@acme.test"}
 
 
@@ -51,13 +58,43 @@ class Clone:
             },
         }
 
-    def create(self, example: Path) -> None:
-        """Fill it from the folder `example`, and push that as the first commit of ``main``."""
+    def create(self, example: Path, registry: str = "") -> None:
+        """Fill it from the folder `example`, and push that as the first commit of ``main``.
+
+        Args:
+            example: What the repository holds.
+            registry: Host and port of the registry that its images go to; empty if none is here,
+                and folders have to do.
+        """
         shutil.copytree(example, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
+        if registry:
+            self._offline(registry)
+        else:
+            workflow = self.folder / _RELEASE
+            workflow.write_text(without_build(workflow.read_text(encoding="utf-8")))
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", self._url)
         self.commit("Open the shop")
         self.push("main")
+
+    def _offline(self, registry: str) -> None:
+        """Change what would be got from elsewhere: the images' registry, and our own package."""
+        config = self.folder / ".github" / "airlock.yml"
+        machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "amd64")
+        place = f"repository: {registry}/shop\n      platform: linux/{machine}"
+        text = re.sub(r"repository: \S+", place, config.read_text(encoding="utf-8"))
+        # A pull takes real seconds, and the demo's minutes are short.
+        text = text.replace("    rollout:\n", "    rollout:\n      ready-timeout: 1h\n")
+        config.write_text(text, encoding="utf-8")
+        dockerfile = self.folder / "Dockerfile"
+        text = dockerfile.read_text(encoding="utf-8")
+        vendored, count = _INSTALL.subn("COPY airlock airlock\n", text)
+        if not count:
+            raise ValueError(text)
+        dockerfile.write_text(vendored, encoding="utf-8")
+        package = Path(kit.__file__).parent
+        target = self.folder / "airlock" / package.name
+        shutil.copytree(package, target, ignore=shutil.ignore_patterns("__pycache__"))
 
     def git(self, *args: str) -> str:
         """Run git here and return what it printed, stripped.
@@ -104,10 +141,10 @@ class Clone:
         return self.git("diff", "--no-ext-diff", "--unified=2", "origin/main...HEAD")
 
     def build(self, commit: str, images: Path) -> str:
-        """Make the image of a commit, which the stand-in of Cloud Run takes as a folder.
+        """Make the image of a commit as a folder, where none can be built.
 
         Returns:
-            Its reference, as the release workflow puts it together.
+            Its reference, as the release workflow then puts it together.
         """
         archive = subprocess.run(
             ["git", "archive", commit],
@@ -123,3 +160,16 @@ class Clone:
         package = Path(kit.__file__).parent
         shutil.copytree(package, folder / "airlock" / package.name)
         return f"file://{folder}"
+
+
+def without_build(workflow: str) -> str:
+    """Return the example's release workflow as one whose images are there already."""
+    parsed: dict[Any, Any] = yaml.safe_load(workflow)
+    for name, job in list(parsed["jobs"].items()):
+        if any("/actions/build-image@" in step.get("uses", "") for step in job.get("steps", ())):
+            del parsed["jobs"][name]
+        elif job.pop("needs", None):
+            job["with"]["image"] = "${{ vars.IMAGE_REPOSITORY }}:${{ github.sha }}"
+    # YAML 1.1 reads the key `on` as true.
+    parsed["on"] = parsed.pop(True, parsed.get("on"))
+    return yaml.safe_dump(parsed, sort_keys=False)

@@ -12,15 +12,18 @@ from airlock.errors import AirlockError
 from airlock.sandbox import act, export
 from airlock.sandbox.demo import service
 from airlock.sandbox.demo.repository import NAME, Clone
+from airlock.sandbox.images import base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from airlock.sandbox.cloud_run.store import WriteRecord
+    from airlock.sandbox.images.registry import Registry
     from airlock.sandbox.stack import Stack
 
 _RUN = 7_000_000_001
+_PROVIDER = "projects/1/locations/global/workloadIdentityPools/github/providers/shop"
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Stage:
         clone: A developer's clone.
         home: Where actions keep their environments.
         began: When the demo began, in seconds since the Unix epoch.
+        registry: Where images go; None where none can be built.
     """
 
     folder: Path
@@ -42,6 +46,7 @@ class Stage:
     clone: Clone
     home: Path
     began: float
+    registry: Registry | None = None
     _runs: int = 0
 
     def now(self) -> float:
@@ -77,6 +82,7 @@ class Stage:
             maps=export.mapping(self.product, self.clone.folder / ".github" / "workflows"),
             environ={
                 **environ,
+                **(self.registry.environ if self.registry else {}),
                 "AIRLOCK_HOME": str(self.home),
                 "GITHUB_REPOSITORY": NAME,
                 "GITHUB_RUN_ID": str(_RUN + self._runs),
@@ -84,14 +90,25 @@ class Stage:
             },
             token=token,
             home=self.folder / f"runner-{self._runs}",
-            variables={"IMAGE_REPOSITORY": f"file://{self.images / service.SERVICE}"},
+            variables={
+                "IMAGE_REPOSITORY": f"file://{self.images / service.SERVICE}",
+                "WORKLOAD_IDENTITY_PROVIDER": _PROVIDER,
+            },
         )
 
     def open_shop(self, example: Path) -> None:
         """Push the repository, and serve its first version."""
         self.stack.github.create_repository(NAME)
-        self.clone.create(example)
-        service.create(self.cloud_run, self.clone.build("HEAD", self.images))
+        self.clone.create(example, self.registry.address if self.registry else "")
+        service.create(self.cloud_run, self.image("HEAD"))
+
+    def image(self, commit: str) -> str:
+        """Make the image of a commit without a workflow, and return its reference."""
+        if self.registry is None:
+            return self.clone.build(commit, self.images)
+        reference = f"{self.registry.address}/{service.SERVICE}:first"
+        base.build(reference, self.clone.folder, self.registry.environ)
+        return reference
 
 
 def prepare(product: Path, home: Path) -> None:

@@ -30,7 +30,17 @@ _LIBRARY = re.compile(r"(?:=> )?(/[^ ]+) \(0x")
 # Left out of the standard library: tests, which hold keys made for them, and what needs a screen.
 _LEFT_OUT = shutil.ignore_patterns(
     *("test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "__pycache__"),
-    *("site-packages", "dist-packages", "config-*", "pydoc_data", "_test*", "_tkinter*", "*.a"),
+    *(
+        "site-packages",
+        "dist-packages",
+        "config-*",
+        "pydoc_data",
+        "distutils",
+        "sqlite3",
+        "_test*",
+        "_tkinter*",
+        "*.a",
+    ),
 )
 
 
@@ -49,24 +59,32 @@ def publish(reference: str, rootfs: Path, environ: Mapping[str, str], *config: s
     with TemporaryDirectory(prefix="airlock-base-") as scratch:
         file = Path(scratch, "Dockerfile")
         file.write_text("\n".join(["FROM scratch", "COPY . /", *config, ""]), encoding="utf-8")
-        build = ["buildah", "build", "--quiet", "--timestamp", EPOCH, "--identity-label=false"]
-        for command in (
-            [*build, "--tag", reference, "--file", str(file), str(rootfs)],
-            ["buildah", "push", "--quiet", reference],
-            ["buildah", "rmi", "--force", reference],
-        ):
-            done = subprocess.run(
-                command,
-                env={**os.environ, **environ},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT,
-                check=False,
-            )
-            if done.returncode:
-                lines = done.stderr.strip().splitlines() or ["it said nothing"]
-                raise AirlockError(lines[-1], where=reference)
+        build(reference, rootfs, environ, "--file", str(file), "--timestamp", EPOCH)
+
+
+def build(reference: str, context: Path, environ: Mapping[str, str], *options: str) -> None:
+    """Build a folder's image with buildah, and push it, past all that is Airlock's.
+
+    Raises:
+        AirlockError: It cannot be made.
+    """
+    for command in (
+        ["buildah", "build", "--quiet", "--tag", reference, *options, str(context)],
+        ["buildah", "push", "--quiet", reference],
+        ["buildah", "rmi", "--force", reference],
+    ):
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["it said nothing"]
+            raise AirlockError(lines[-1], where=reference)
 
 
 def shell(rootfs: Path, programs: Iterable[str] = SHELL) -> None:
@@ -81,7 +99,7 @@ def shell(rootfs: Path, programs: Iterable[str] = SHELL) -> None:
             raise AirlockError("not installed", where=name)
         _copy(Path(path), rootfs / "bin" / name)
         _libraries(Path(path), rootfs)
-    (rootfs / "tmp").mkdir(exist_ok=True)
+    (rootfs / "tmp").mkdir(parents=True, exist_ok=True)
     (rootfs / "etc").mkdir(exist_ok=True)
     users = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
     (rootfs / "etc" / "passwd").write_text(users, encoding="utf-8")
@@ -92,7 +110,6 @@ def python(rootfs: Path) -> None:
     """Add this Python at its own path, and as ``/usr/local/bin/python``."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     program = Path(sys.base_prefix, "bin", version).resolve()
-    prefix = Path(sys.base_prefix).resolve()
     target = rootfs / program.relative_to("/")
     _copy(program, target)
     _libraries(program, rootfs)
@@ -100,11 +117,10 @@ def python(rootfs: Path) -> None:
     shutil.copytree(library, rootfs / library.relative_to("/"), ignore=_LEFT_OUT, symlinks=False)
     for module in sorted((rootfs / library.relative_to("/")).rglob("*.so")):
         _libraries(module, rootfs)
-    for shared in sorted((prefix / "lib").glob("libpython*.so*")):
-        _copy(shared.resolve(), rootfs / shared.relative_to("/"))
     link = rootfs / "usr" / "local" / "bin" / "python"
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(program)
+    _strip(rootfs)
 
 
 def _libraries(program: Path, rootfs: Path) -> None:
@@ -127,3 +143,17 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     shutil.copymode(source, target)
+
+
+def _strip(rootfs: Path) -> None:
+    """Take out what is there for debuggers: half of what would be packed, pushed and scanned."""
+    binaries = [str(path) for path in rootfs.rglob("*.so*") if path.is_file()]
+    if binaries and shutil.which("strip"):
+        # A file that it cannot read stays as it is.
+        subprocess.run(
+            ["strip", "--strip-unneeded", *binaries],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )

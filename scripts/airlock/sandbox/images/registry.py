@@ -13,14 +13,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from airlock.errors import AirlockError
 from airlock.sandbox.data_plane.instances import Guard
 from airlock.sandbox.ports import HOST, passing_port
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOOLS = ("buildah", "skopeo")
 PACKAGES = ("buildah", "docker-registry", "skopeo")
@@ -98,6 +96,7 @@ class Registry:
                 self._process.wait()
         if self._guard is not None:
             self._guard.stop()
+        self._unmount()
 
     def tags(self, name: str) -> list[str]:
         """Return the tags of a repository; none if it was never pushed to."""
@@ -109,6 +108,14 @@ class Registry:
                 return sorted(json.load(answer)["tags"] or [])
         except urllib.error.HTTPError:
             return []
+
+    def _unmount(self) -> None:
+        """Let go of what a killed build had mounted, or its folder could not be removed."""
+        mounts = Path("/proc/self/mounts")
+        lines = mounts.read_text(encoding="utf-8").splitlines() if mounts.is_file() else []
+        for target in reversed([line.split()[1] for line in lines]):
+            if Path(target).is_relative_to(self._folder):
+                subprocess.run(["umount", "--lazy", target], check=False, capture_output=True)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -135,10 +142,6 @@ class Registry:
         return "\n".join(lines) + "\n"
 
     def _settings(self) -> dict[str, str]:
-        storage = (
-            '[storage]\ndriver = "vfs"\n'
-            f'graphroot = "{self._folder / "store"}"\nrunroot = "{self._folder / "run"}"\n'
-        )
         registries = (
             'unqualified-search-registries = ["docker.io"]\n'
             f'[[registry]]\nlocation = "{self.address}"\ninsecure = true\n'
@@ -146,10 +149,28 @@ class Registry:
             f'location = "{self.address}"\ninsecure = true\n'
         )
         return {
-            "CONTAINERS_STORAGE_CONF": str(self._write("storage.conf", storage)),
+            "CONTAINERS_STORAGE_CONF": str(self._storage()),
             "CONTAINERS_REGISTRIES_CONF": str(self._write("registries.conf", registries)),
             "BUILDAH_ISOLATION": "chroot",
         }
+
+    def _storage(self) -> Path:
+        """Return settings of a folder for images: overlay is fast, vfs works inside containers."""
+        path = self._folder / "storage.conf"
+        for driver in ("overlay", "vfs"):
+            folder = self._folder / driver
+            places = f'graphroot = "{folder}/store"\nrunroot = "{folder}/run"\n'
+            self._write(path.name, f'[storage]\ndriver = "{driver}"\n{places}')
+            done = subprocess.run(
+                ["buildah", "images"],
+                env={**os.environ, "CONTAINERS_STORAGE_CONF": str(path)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+            if done.returncode == 0:
+                break
+        return path
 
     def _write(self, name: str, text: str) -> Path:
         path = self._folder / name
