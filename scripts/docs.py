@@ -118,6 +118,7 @@ def _config(_source: str) -> str:
     document = schema()
     parts = []
     for title, key in (
+        ("At the top", "Config"),
         ("services.NAME", "Service"),
         ("services.NAME.rollout", "Rollout"),
         ("services.NAME.thresholds", "Thresholds"),
@@ -127,14 +128,15 @@ def _config(_source: str) -> str:
         ("services.NAME.build", "Build"),
         ("scan", "Scan"),
     ):
-        section = document["$defs"][key]
+        section = document if key == "Config" else document["$defs"][key]
         rows = [
             [f"`{name}`", _line(field["description"]), _config_default(section, name, field)]
             for name, field in section["properties"].items()
             if "$ref" not in field
         ]
         table = _table(["key", "what it is", "default"], rows)
-        parts.append(f"### `{title}`\n\n{section['description']}\n\n{table}")
+        heading = title if key == "Config" else f"`{title}`"
+        parts.append(f"### {heading}\n\n{section['description']}\n\n{table}")
     return "\n\n".join(parts)
 
 

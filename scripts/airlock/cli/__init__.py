@@ -54,6 +54,7 @@ COMMANDS = {
     "allow": Entry("allow", "Accept findings by their fingerprints.", "Gate"),
     "rewrite-history": Entry("rewrite_history", "Remove a secret from history.", "Contain"),
     "guard-history": Entry("guard_history", "Keep what was removed from coming back.", "Contain"),
+    "plan-release": Entry("plan_release", "Say which services a commit releases.", "Release"),
     "build-image": Entry("build_image", "Build, scan and push a service's image.", "Release"),
     "deploy-canary": Entry("deploy_canary", "Release a revision in judged steps.", "Release"),
     "smoke-test": Entry("smoke_test", "Test a deployed revision from outside.", "Release"),

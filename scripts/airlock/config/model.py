@@ -206,7 +206,8 @@ class Service(Section, frozen=True):
         project: Google Cloud project id.
         region: Cloud Run region, for example europe-west1.
         name: The service's name in Cloud Run; the key in this file if absent.
-        paths: Globs of files whose change releases the service.
+        paths: Globs of files whose change releases the service: `*` and `?` stay in a folder, `**`
+            crosses, `!` at the start takes files out. What its Dockerfile copies counts as well.
         dockerfile: Its Dockerfile, relative to the repository.
         environment: GitHub environment the release runs in.
         invoker: Service account to call a private service as; its e-mail address.
@@ -267,9 +268,11 @@ class Config(Section, frozen=True):
 
     Args:
         scan: The gate.
-        services: Cloud Run services by key.
+        shared_paths: Globs of files whose change releases every service.
+        services: Cloud Run services by key. Several are released in this order.
     """
 
+    shared_paths: tuple[Text, ...] = ()
     scan: Scan = msgspec.field(default_factory=Scan)
     services: dict[Name, Service] = msgspec.field(default_factory=dict)
 

@@ -42,7 +42,7 @@ class _Word:
 
     def read(self, stop: str) -> tuple[str, bool]:
         """Return the text up to the character `stop`, and whether it was found."""
-        parts = []
+        parts: list[str] = []
         while char := self._take():
             if char == stop:
                 return "".join(parts), True

@@ -36,6 +36,9 @@ CANDIDATE_LABEL, STABLE_LABEL = "airlock-candidate", "airlock-stable"
 outlive the record where a tool drops annotations. The name is there because a revision that
 somebody makes from the same template inherits them all."""
 
+COMMIT_LABEL = "commit-sha"
+"""Label with the commit of a revision; google-github-actions/deploy-cloudrun sets the same."""
+
 
 _APPROVAL = 30 * 86_400.0
 _REMEMBERED = 5
@@ -97,9 +100,12 @@ def deploy(plan: Plan, view: ServiceView | None, stable: str, epoch: int, now: f
     record = _first(plan, Phase.DEPLOY, stable, epoch, now=now, view=view)
     record = replace(record, percent=0 if stable else WHOLE)
     tags = user_tags(view) if view else ()
-    labels = {CANDIDATE_LABEL: plan.candidate, STABLE_LABEL: stable}
-    if plan.commit:
-        labels["commit-sha"] = plan.commit.lower()
+    # Set also where there is none, or the template's own, of an earlier commit, would stay.
+    labels = {
+        CANDIDATE_LABEL: plan.candidate,
+        STABLE_LABEL: stable,
+        COMMIT_LABEL: plan.commit.lower(),
+    }
     return Write(
         record,
         targets(intended(record), tags, candidate=plan.candidate),

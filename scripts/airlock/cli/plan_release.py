@@ -1,0 +1,171 @@
+"""``airlock plan-release``: say which services a commit releases."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from airlock.cli.console import console_for
+from airlock.cli.release import config_option
+from airlock.config import load
+from airlock.delivery.plan_report import plan_page
+from airlock.delivery.planning import Base, Planner, base_of, keys_of
+from airlock.delivery.selection import short
+from airlock.delivery.tree import Tree
+from airlock.errors import AirlockError
+from airlock.gcp.model import resource
+from airlock.git import Git
+from airlock.git.shallow import Origin
+from airlock.github.event import Push, event_from
+from airlock.github.runner import Annotation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airlock.config import Config
+    from airlock.delivery.selection import Decision
+    from airlock.delivery.serving import Serving
+
+_MATRIX = 256
+
+
+@click.command("plan-release")
+@click.option(
+    "--service",
+    default="",
+    metavar="KEY",
+    envvar="AIRLOCK_SERVICE",
+    show_envvar=True,
+    help="What to release whatever changed: a service, a JSON list of several in their order, or "
+    "`all`. Without it, what --by says.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["changes", "drift"]),
+    default="changes",
+    show_default=True,
+    envvar="AIRLOCK_BY",
+    show_envvar=True,
+    help="Compare with the commit before, as the event tells it, or with what each service serves.",
+)
+@click.option(
+    "--base",
+    default="",
+    metavar="REV",
+    envvar="AIRLOCK_BASE",
+    show_envvar=True,
+    help="Commit to compare with, instead of the event's.",
+)
+@config_option
+def command(service: str, by: Literal["changes", "drift"], base: str, config: str) -> int:
+    r"""Say which services the commit that is checked out releases, and why.
+
+    A service is released where a file of it differs: one that its `paths` or the `shared-paths`
+    name, its Dockerfile, or what that copies. Two commits are compared as they are, so that merges,
+    reverts and forced pushes need no care. By drift, a release that failed is made up for by the
+    next one, and one that was rolled back for what it did is not tried again unchanged.
+
+    Commits that a shallow clone lacks are fetched, with AIRLOCK_TOKEN where it is set. It is read
+    from the environment only.
+
+    \b
+    Exit codes: 0 there is a plan, perhaps an empty one; 2 it could not be made.
+
+    \b
+    Examples:
+      airlock plan-release --base origin/main~1
+      airlock plan-release --by drift
+    """
+    environ = dict(os.environ)
+    console = console_for(environ)
+    found = load(Path.cwd(), config)
+    keys = keys_of(service, found, config)
+    tree = open_tree(environ)
+    decisions, how = _decided(found, config, tree, environ, keys=keys, by=by, base=base)
+    chosen = [each.service for each in decisions if each.release]
+    if len(chosen) > _MATRIX:
+        raise AirlockError(
+            f"{len(chosen)} services at once are more than a matrix may have ({_MATRIX})",
+            where="--service",
+            fix="Release them in parts: name them with --service",
+        )
+    for each in decisions:
+        console.info(f"{'release' if each.release else '      -'}  {each.service}: {each.reason}")
+    console.annotate(
+        [
+            Annotation(level="warning", title="plan-release", message=warning)
+            for each in decisions
+            for warning in each.warnings
+        ]
+    )
+    console.summary(plan_page(decisions, tree.head, how))
+    console.output("services", json.dumps(chosen))
+    console.output("any", "true" if chosen else "false")
+    console.output("commit", tree.head)
+    return 0
+
+
+def open_tree(environ: Mapping[str, str]) -> Tree:
+    """Return the commit that is checked out here.
+
+    Raises:
+        AirlockError: There is none.
+    """
+    origin = Origin(
+        server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
+        token=environ.get("AIRLOCK_TOKEN", ""),
+    )
+    return Tree(Git.open(Path.cwd(), environ), origin)
+
+
+def _decided(
+    config: Config,
+    path: str,
+    tree: Tree,
+    environ: Mapping[str, str],
+    *,
+    keys: tuple[str, ...],
+    by: str,
+    base: str,
+) -> tuple[tuple[Decision, ...], str]:
+    """Return the decisions, and what they rest on for people."""
+    planner = Planner(config, path, tree)
+    if keys:
+        return planner.named(keys, "it was asked for"), "as it was asked for"
+    if by == "drift":
+        return planner.drifted(read_servings(config, environ)), "compared with what serves"
+    if base:
+        commit = tree.git.commit(base)
+        if commit is None and not tree.has(base):
+            raise AirlockError(
+                f"no commit {base!r} here", where="--base", fix="Fetch it, or name another one"
+            )
+        start = Base(commit or base, base)
+    else:
+        event = event_from(environ)
+        if isinstance(event, Push) and event.deleted:
+            return planner.named((), ""), "of a ref that was deleted"
+        start = base_of(event, tree)
+    named = f"compared with {start.label}" if start.commit else start.label
+    at = f" ({short(start.commit)})" if start.commit else ""
+    return planner.changed(start), f"{named}{at}"
+
+
+def read_servings(config: Config, environ: Mapping[str, str]) -> dict[str, Serving]:
+    """Return what every service of the configuration serves, by key.
+
+    Raises:
+        AirlockError: Permission denied or unreachable.
+    """
+    from airlock.delivery.serving import servings  # noqa: PLC0415 - Google's client takes 0.4 s
+    from airlock.gcp import cloud_run  # noqa: PLC0415
+
+    names = {
+        key: resource(service.project, service.region, service.name or key)
+        for key, service in config.services.items()
+    }
+    return servings(lambda: cloud_run.connect(environ), names)

@@ -1,0 +1,152 @@
+"""``plan-release`` as an action starts it, and by drift against services in the sandbox."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contract.gate import Ran, airlock, event
+from contract.release import Lab, lab
+from unit.leaks.support import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONFIG = """\
+services:
+  shop: {project: p, region: r, paths: [shop/**]}
+  cart: {project: p, region: r, dockerfile: Dockerfile, paths: ["cart/**"]}
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    found = Repository.create(tmp_path / "repository")
+    found.write(".github/airlock.yml", CONFIG)
+    found.write("Dockerfile", "FROM a\nCOPY cart common /\n")
+    for path in ("shop/main.py", "cart/main.py", "common/log.py"):
+        found.write(path, "1\n")
+    found.commit()
+    return found
+
+
+def outputs(ran: Ran) -> dict[str, str]:
+    lines = iter(ran.outputs.splitlines())
+    return {line.partition("<<")[0]: next(lines) for line in lines if "<<" in line}
+
+
+def test_a_push_on_a_runner(repository: Repository, tmp_path: Path) -> None:
+    before = repository.head()
+    repository.write("common/log.py", "2\n")
+    after = repository.commit()
+    clone = repository.clone(tmp_path / "clone", "--depth=1")
+    pushed = event(tmp_path, "push", before=before, after=after, ref="refs/heads/main")
+    ran = airlock(clone.root, command="plan-release", environ=pushed)
+    assert ran.code == 0, ran.everything()
+    assert outputs(ran) == {"services": '["cart"]', "any": "true", "commit": after}
+    assert "::warning title=plan-release::cart: Dockerfile:2 takes `common`" in ran.out
+    assert "## 📦 1 of 2 services to release" in ran.summary
+    assert (
+        f"Commit `{after[:7]}`, compared with main before the push (`{before[:7]}`)." in ran.summary
+    )
+    assert (
+        "| cart | yes | 1 file changed, `common/log.py` (Dockerfile:2 takes `common`) |"
+        in ran.summary
+    )
+    assert f"| shop | no | nothing of it changed since `{before[:7]}` |" in ran.summary
+
+
+def test_on_a_laptop(repository: Repository) -> None:
+    repository.write("shop/main.py", "2\n")
+    repository.commit()
+    ran = airlock(repository.root, "--base", "HEAD~1", command="plan-release")
+    assert ran.code == 0
+    assert 'services=["shop"]' in ran.out
+    ran = airlock(repository.root, "--service", "all", command="plan-release")
+    assert 'services=["shop", "cart"]' in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "GITHUB_EVENT_NAME: no event to work on."),
+        (("--base", "nosuch"), "--base: no commit 'nosuch' here. Fetch it, or name another one."),
+        (("--service", "shpo"), "no service 'shpo'. Did you mean 'shop'?"),
+        (("--config", "no.yml"), "no.yml: no such file."),
+    ],
+)
+def test_bad_input_is_one_line(
+    repository: Repository, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = airlock(repository.root, *arguments, command="plan-release")
+    assert ran.code == 2
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert "services=" not in ran.out
+
+
+@dataclass
+class Cloud:
+    """A repository whose service is in the sandbox."""
+
+    lab: Lab
+    repository: Repository
+
+    def commit(self, files: dict[str, str]) -> str:
+        for path, text in files.items():
+            self.repository.write(path, text)
+        return self.repository.commit()
+
+    def release(self, commit: str, image: str, run: str) -> str:
+        """Release an image of a commit; return the verdict."""
+        arguments = ("--service", "shop", "--image", image, "--commit", commit)
+        _, said = self.lab.run("deploy-canary", *arguments, GITHUB_RUN_ID=run)
+        (verdict,) = [line for line in said.splitlines() if line.startswith("verdict=")]
+        return verdict.removeprefix("verdict=")
+
+    def planned(self) -> tuple[list[str], str]:
+        """Return what a plan by drift releases, and all that it says."""
+        code, said = self.lab.run("plan-release", "--by", "drift")
+        assert code == 0, said
+        (found,) = [line for line in said.splitlines() if line.startswith("services=")]
+        return json.loads(found.removeprefix("services=")), " ".join(said.split())
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with lab(tmp_path) as found:
+        found.root.rmdir()
+        repository = Repository.create(found.root)
+        found.configure("shop", "    paths: [shop/**]\n", "      steps: [100]")
+        repository.write(".gitignore", "images\n")
+        yield Cloud(found, repository)
+
+
+def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: Cloud) -> None:
+    first = cloud.commit({"shop/main.py": "1\n"})
+    assert cloud.planned()[0] == ["shop"]
+    assert cloud.release(first, cloud.lab.image("good"), "1") == "promoted"
+    cloud.commit({"README.md": "1\n"})
+    services, said = cloud.planned()
+    assert services == []
+    assert f"`{first[:7]}` serves, and nothing of it changed since" in said
+
+    # It failed for a reason of its own, and a change of something else comes after it.
+    second = cloud.commit({"shop/main.py": "2\n"})
+    cloud.commit({"README.md": "2\n"})
+    services, said = cloud.planned()
+    assert services == ["shop"]
+    assert f"`{first[:7]}` serves; since then 1 file changed, `shop/main.py`" in said
+
+    # It was tried, and rolled back for what it did.
+    bad = cloud.lab.crashing("bad@sha256:" + "ab" * 32)
+    assert cloud.release(second, bad, "2") == "rolled-back"
+    services, said = cloud.planned()
+    assert services == []
+    assert f"`{second[:7]}` was rolled back, and nothing of it changed since" in said
+    cloud.commit({"shop/main.py": "3\n"})
+    assert cloud.planned()[0] == ["shop"]
