@@ -1,4 +1,4 @@
-"""``plan-release`` as an action starts it, and by drift against services in the sandbox."""
+"""``plan-release`` as an action starts it; by drift, with ``check-drift``, against the sandbox."""
 
 from __future__ import annotations
 
@@ -115,6 +115,11 @@ class Cloud:
         (found,) = [line for line in said.splitlines() if line.startswith("services=")]
         return json.loads(found.removeprefix("services=")), " ".join(said.split())
 
+    def drift(self) -> tuple[int, str]:
+        """Return the exit code of a check for drift, and all that it says."""
+        code, said = self.lab.run("check-drift")
+        return code, " ".join(said.split())
+
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
@@ -135,6 +140,8 @@ def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: C
     assert services == []
     assert f"`{first[:7]}` serves, and nothing of it changed since" in said
 
+    assert cloud.drift()[0] == 0
+
     # It failed for a reason of its own, and a change of something else comes after it.
     second = cloud.commit({"shop/main.py": "2\n"})
     cloud.commit({"README.md": "2\n"})
@@ -148,5 +155,10 @@ def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: C
     services, said = cloud.planned()
     assert services == []
     assert f"`{second[:7]}` was rolled back, and nothing of it changed since" in said
+    # These commits say they are of January.
+    code, said = cloud.drift()
+    assert code == 1
+    assert 'drifted=["shop"] behind=["shop"]' in said
+    assert "the newest release was rolled back, `the revision did not start" in said
     cloud.commit({"shop/main.py": "3\n"})
     assert cloud.planned()[0] == ["shop"]

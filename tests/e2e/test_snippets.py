@@ -139,8 +139,8 @@ def runs(text: str, world: World, image: str) -> None:
         }
     )
     events = events_of(text)
-    if "/actions/rollback@" in text:
-        # What goes back needs something to go back from.
+    if "/actions/rollback@" in text or "/check-drift" in text:
+        # What goes back needs something to go back from, and what serves has to say its commit.
         world.release(repository, keys[0], world.image("v2", app(failing=0)))
     run = trigger(repository, events, {"service": keys[0]})
     assert run.job_results()

@@ -114,8 +114,18 @@ class World:
         return self.stack.cloud_run.writes(service.SERVICE)[1:]
 
     def release(self, repository: Repository, key: str, image: str) -> None:
-        """Release an image as a laptop would, without a workflow."""
-        command = ("deploy", "deploy-canary", "--service", key, "--image", image)
+        """Release an image of the clone's commit as a laptop would, without a workflow."""
+        commit = repository.clone.git("rev-parse", "HEAD")
+        command = (
+            "deploy",
+            "deploy-canary",
+            "--service",
+            key,
+            "--image",
+            image,
+            "--commit",
+            commit,
+        )
         subprocess.run(
             [self.product / "scripts" / "bootstrap.sh", *command],
             cwd=repository.clone.folder,

@@ -26,7 +26,7 @@ from airlock.github.runner import Annotation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airlock.config import Config
+    from airlock.config import Config, Service
     from airlock.delivery.selection import Decision
     from airlock.delivery.serving import Serving
 
@@ -137,7 +137,7 @@ def _decided(
     if keys:
         return planner.named(keys, "it was asked for"), "as it was asked for"
     if by == "drift":
-        return planner.drifted(read_servings(config, environ)), "compared with what serves"
+        return planner.drifted(read_servings(config.services, environ)), "compared with what serves"
     if base:
         commit = tree.git.commit(base)
         if commit is None and not tree.has(base):
@@ -155,8 +155,10 @@ def _decided(
     return planner.changed(start), f"{named}{at}"
 
 
-def read_servings(config: Config, environ: Mapping[str, str]) -> dict[str, Serving]:
-    """Return what every service of the configuration serves, by key.
+def read_servings(
+    services: Mapping[str, Service], environ: Mapping[str, str]
+) -> dict[str, Serving]:
+    """Return what each of these services serves, by key.
 
     Raises:
         AirlockError: Permission denied or unreachable.
@@ -166,6 +168,6 @@ def read_servings(config: Config, environ: Mapping[str, str]) -> dict[str, Servi
 
     names = {
         key: resource(service.project, service.region, service.name or key)
-        for key, service in config.services.items()
+        for key, service in services.items()
     }
     return servings(lambda: cloud_run.connect(environ), names)

@@ -209,6 +209,7 @@ class Service(Section, frozen=True):
         paths: Globs of files whose change releases the service: `*` and `?` stay in a folder, `**`
             crosses, `!` at the start takes files out. What its Dockerfile copies counts as well.
         dockerfile: Its Dockerfile, relative to the repository.
+        max_drift: How long what serves may be behind before `check-drift` reports it.
         environment: GitHub environment the release runs in.
         invoker: Service account to call a private service as; its e-mail address.
         rollout: How traffic moves.
@@ -223,6 +224,7 @@ class Service(Section, frozen=True):
     name: Name | None = None
     paths: tuple[Text, ...] = ()
     dockerfile: Text | None = None
+    max_drift: Span = _span(86_400)
     environment: Text = "production"
     invoker: Text | None = None
     rollout: Rollout = msgspec.field(default_factory=Rollout)

@@ -52,7 +52,7 @@ class Planner:
 
     def __init__(self, config: Config, path: str, tree: Tree) -> None:
         self._config = config
-        self._path = path
+        self.path = path
         self._tree = tree
         self._files = tree.files
         self._footprints = _footprints(config, path, tree)
@@ -99,17 +99,13 @@ class Planner:
         """Return a function from a commit to how the service differs; None if it is not here."""
         return lambda commit: self.difference(key, commit) if self._tree.has(commit) else None
 
-    def counts(self, key: str, path: str) -> bool:
-        """Return whether a file counts for the service."""
-        return bool(self._footprints[key].why(path))
-
     def _then(self, base: str) -> Config | None:
         """Return the configuration of another commit; None where it cannot be read."""
         if base not in self._before:
             try:
-                content = self._tree.git.blob(base, self._path)
+                content = self._tree.git.blob(base, self.path)
                 text = (content or b"").decode("utf-8")
-                self._before[base] = parse(text, self._path)
+                self._before[base] = parse(text, self.path)
             except (AirlockError, UnicodeDecodeError):
                 self._before[base] = None
         return self._before[base]

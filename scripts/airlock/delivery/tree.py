@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airlock.errors import AirlockError
 from airlock.git.batch import Batch
-from airlock.git.shallow import obtain
+from airlock.git.shallow import complete, obtain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +32,19 @@ class Changed:
 
     path: str
     submodule: bool = False
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A commit of the branch itself: a merge counts, what it brings in does not.
+
+    Args:
+        at: When it was committed, in seconds since the Unix epoch.
+        paths: What differs from the commit before.
+    """
+
+    at: int
+    paths: tuple[str, ...]
 
 
 class Tree:
@@ -87,6 +100,26 @@ class Tree:
         if base not in self._changes:
             self._changes[base] = _compared(self.git, base, self.head)
         return self._changes[base]
+
+    def landed(self, base: str) -> tuple[Landed, ...]:
+        """Return the commits that the branch has and `base` does not, oldest first.
+
+        Raises:
+            AirlockError: The clone lacks some of them, and they cannot be fetched.
+        """
+        complete(self.git, self.head, (base,), self.origin)
+        options = ("--first-parent", "--diff-merges=first-parent", "--reverse", "--no-renames")
+        out = self.git.run(
+            "log", *options, "--name-only", "-z", "--format=%x01%ct", self.head, f"^{base}", "--"
+        )
+        found: list[tuple[int, list[str]]] = []
+        for part in _parts(out):
+            text = part.lstrip("\n")
+            if text.startswith("\x01"):
+                found.append((int(text[1:]), []))
+            elif text:
+                found[-1][1].append(text)
+        return tuple(Landed(at, tuple(paths)) for at, paths in found)
 
 
 def _listed(git: Git, commit: str) -> dict[str, str]:
