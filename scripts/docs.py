@@ -126,6 +126,8 @@ def _config(_source: str) -> str:
         ("services.NAME.smoke", "Smoke"),
         ("services.NAME.probes", "Probes"),
         ("services.NAME.build", "Build"),
+        ("services.NAME.settings", "Settings"),
+        ("services.NAME.settings.vpc", "Vpc"),
         ("scan", "Scan"),
     ):
         section = document if key == "Config" else document["$defs"][key]

@@ -13,9 +13,11 @@ from airlock.config.model import (
     Rollout,
     Scan,
     Service,
+    Settings,
     Smoke,
     Span,
     Thresholds,
+    Vpc,
 )
 
 if TYPE_CHECKING:
@@ -30,9 +32,11 @@ __all__ = [
     "Rollout",
     "Scan",
     "Service",
+    "Settings",
     "Smoke",
     "Span",
     "Thresholds",
+    "Vpc",
     "load",
     "parse",
 ]

@@ -9,17 +9,36 @@ from typing import Any
 import msgspec
 import yaml
 
-from airlock.config.model import SECTIONS, Name, SecretId, Service, Variable, decode
+from airlock.config.model import (
+    SECTIONS,
+    LabelKey,
+    LabelValue,
+    Name,
+    SecretId,
+    SecretRef,
+    Service,
+    Variable,
+    decode,
+)
 from airlock.errors import AirlockError
 
 _POINTER = re.compile(r"(?P<what>.*?)(?: - at `(?P<key>key` in `)?\$(?P<at>[^`]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
+_VARIABLE = "a variable's name (letters, digits and underscores)"
+
 # Mappings whose keys are the writer's: what keys and values are, and a key in words.
 _MAPPINGS: dict[str, tuple[Any, Any, str]] = {
     "services": (Name, Service, "a name (lower-case letters, digits and dashes, up to 49)"),
-    "args": (Variable, str, "a variable's name (letters, digits and underscores)"),
-    "secrets": (SecretId, Variable, "an id (letters, digits, dots, dashes and underscores)"),
+    "build.args": (Variable, str, _VARIABLE),
+    "build.secrets": (SecretId, Variable, "an id (letters, digits, dots, dashes and underscores)"),
+    "settings.env": (Variable, str | None, _VARIABLE),
+    "settings.secrets": (Variable, SecretRef, _VARIABLE),
+    "settings.labels": (
+        LabelKey,
+        LabelValue,
+        "a label's key (lower-case letters, digits, dashes and underscores, up to 63)",
+    ),
 }
 
 
@@ -81,11 +100,16 @@ def _in_plain_words(what: str) -> tuple[str, str]:
     return what[:1].lower() + what[1:], "Correct the value; docs/config.md says what is allowed"
 
 
+def _mapping(names: str) -> tuple[Any, Any, str]:
+    """Return what is known of the mapping at ``services.NAME.build.args``, for example."""
+    return _MAPPINGS[".".join(names.strip(".").split(".")[2:]) or "services"]
+
+
 def _first_failing(node: yaml.Node | None, names: str, message: str) -> str:
     if not isinstance(node, yaml.MappingNode):
         return "…"
     complaint = message.partition(" - at ")[0]
-    key_type, kind, _ = _MAPPINGS[names.rpartition(".")[2]]
+    key_type, kind, _ = _mapping(names)
     for key, value in node.value:
         data = yaml.load(yaml.serialize(value), Loader=yaml.CSafeLoader)
         try:
@@ -97,7 +121,7 @@ def _first_failing(node: yaml.Node | None, names: str, message: str) -> str:
 
 
 def _bad_name(node: yaml.MappingNode, parent: str) -> tuple[int, str, str]:
-    kind, _, words = _MAPPINGS[parent.rpartition(".")[2]]
+    kind, _, words = _mapping(parent)
     for key, _ in node.value:
         try:
             msgspec.convert(key.value, kind)

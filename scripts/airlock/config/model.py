@@ -69,6 +69,15 @@ Route = Annotated[str, Meta(pattern=r"^/")]
 Repository = Annotated[str, Meta(pattern=r"^[\w.-]+(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$")]
 Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Platform = Annotated[str, Meta(pattern=r"^linux/[a-z0-9]+(/v[0-9]+)?$")]
+SecretRef = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_/-]+(:[a-z0-9-]+)?$")]
+LabelKey = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+LabelValue = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,63}$")]
+Cpu = (
+    Annotated[str, Meta(pattern=r"^(\d+(\.\d+)?|\d+m)$")]
+    | Annotated[int, Meta(ge=1)]
+    | Annotated[float, Meta(gt=0)]
+)
+Memory = Annotated[str, Meta(pattern=r"^\d+(\.\d+)?([kMG]i?)$")]
 SecretId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -167,6 +176,68 @@ class Probes(Section, frozen=True):
     per_minute: Annotated[int, Meta(ge=1, le=600)] = 60
 
 
+class Vpc(Section, frozen=True):
+    """How a revision reaches a VPC network: through a connector, or directly.
+
+    Args:
+        connector: Serverless VPC Access connector, by name or in full.
+        network: Network for direct access.
+        subnetwork: Its subnetwork.
+        tags: Network tags of direct access.
+        egress: Which requests go through it; as it runs, if absent.
+    """
+
+    connector: Text | None = None
+    network: Text | None = None
+    subnetwork: Text | None = None
+    tags: tuple[Text, ...] = ()
+    egress: Literal["private-ranges-only", "all-traffic"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.connector and (self.network or self.subnetwork):
+            raise ValueError("Expected a `connector` or a `network`, not both")
+
+
+class Settings(Section, frozen=True):
+    """What a new revision runs with. What is not named here stays as it runs.
+
+    Args:
+        cpu: CPUs of an instance, as in 1, 0.5 or 500m.
+        memory: Its memory, as in 512Mi or 2Gi.
+        concurrency: Requests that an instance takes at the same time.
+        timeout: Longest time for one request.
+        min_instances: Instances that the service keeps at least. It holds for the service as a
+            whole, whatever becomes of the release.
+        max_instances: Instances that the service has at most; likewise.
+        env: Environment variables by name. None of them may be secret; `null` takes one away.
+        secrets: Environment variables that Secret Manager holds, each as SECRET:VERSION.
+        service_account: Service account that it runs as; its e-mail address.
+        vpc: How it reaches a VPC network.
+        labels: Labels of the revision and the service.
+    """
+
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    timeout: Span | None = None
+    min_instances: Annotated[int, Meta(ge=0)] | None = None
+    max_instances: Annotated[int, Meta(ge=1)] | None = None
+    env: dict[Variable, str | None] = msgspec.field(default_factory=dict)
+    secrets: dict[Variable, SecretRef] = msgspec.field(default_factory=dict)
+    service_account: Text | None = None
+    vpc: Vpc | None = None
+    labels: dict[LabelKey, LabelValue] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if both := sorted(self.env.keys() & self.secrets):
+            raise ValueError(f"Expected `{both[0]}` in `env` or in `secrets`, not in both")
+        if ours := [key for key in self.labels if key.startswith("airlock-") or key in _OURS]:
+            raise ValueError(f"Expected no label `{ours[0]}`: releases set it")
+
+
+_OURS = {"commit-sha"}
+
+
 class Build(Section, frozen=True):
     """How `build-image` makes the image, from `dockerfile` or the context's own `Dockerfile`.
 
@@ -217,6 +288,7 @@ class Service(Section, frozen=True):
         smoke: How it is tested first.
         probes: How it is asked while it is watched; not at all by default.
         build: How its image is built; only where Airlock is to build it.
+        settings: What a new revision runs with; as what serves, if absent.
     """
 
     project: Text
@@ -232,6 +304,7 @@ class Service(Section, frozen=True):
     smoke: Smoke = msgspec.field(default_factory=Smoke)
     probes: Probes | None = None
     build: Build | None = None
+    settings: Settings | None = None
 
 
 class Scan(Section, frozen=True):
@@ -296,5 +369,17 @@ class Config(Section, frozen=True):
 
 SECTIONS: dict[str, type[Section]] = {
     section.__name__: section
-    for section in (Config, Scan, Service, Rollout, Thresholds, Latency, Smoke, Probes, Build)
+    for section in (
+        Config,
+        Scan,
+        Service,
+        Rollout,
+        Thresholds,
+        Latency,
+        Smoke,
+        Probes,
+        Build,
+        Settings,
+        Vpc,
+    )
 }

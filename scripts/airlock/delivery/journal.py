@@ -67,6 +67,7 @@ class Journal:
         self._looks: tuple[Look, ...] = ()
         self._decisions: list[Decision] = []
         self.fraction = 0.0
+        self.settings: tuple[str, ...] = ()
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -96,6 +97,7 @@ class Journal:
         """Take down what `action` says about the step that `seen` shows."""
         if isinstance(action, Write):
             self._decide(Decision(now, said(action)))
+            self.settings = action.settings or self.settings
         if isinstance(action, Wait):
             self.fraction = max(self.fraction, action.fraction)
         elif isinstance(action, Write) and not action.record.open:
@@ -120,7 +122,8 @@ def said(write: Write) -> str:
     record = write.record
     why = f": {write.judgement.reason}" if write.judgement else ""
     if record.phase is Phase.DEPLOY:
-        return f"making {record.candidate}, with {record.percent} % of traffic"
+        new = f"; new are {', '.join(write.settings)}" if write.settings else ""
+        return f"making {record.candidate}, with {record.percent} % of traffic{new}"
     if record.phase in {Phase.STEP, Phase.PROMOTE}:
         return f"giving {record.percent} % of traffic to {record.candidate}{why}"
     if record.phase is Phase.BAKE:

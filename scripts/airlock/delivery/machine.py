@@ -173,7 +173,8 @@ def _traffic(  # noqa: PLR0911 - see decide
         text = f"waiting for traffic to become {described(shares)}"
         return Wait(SETTLE_POLL, text, _done(plan, record, 0.0))
     if record.phase is Phase.RECONCILE:
-        return writes.deploy(plan, view, record.stable, record.epoch, now)
+        serves = seen.revisions.get(record.stable)
+        return writes.deploy(plan, view, record.stable, record.epoch, now, serves=serves)
     if record.phase is Phase.PROMOTE and plan.config.rollout.bake and record.stable:
         return writes.bake(plan, record, now)
     if record.phase is Phase.PROMOTE:

@@ -64,6 +64,7 @@ class Write:
         revision: A revision to make.
         create: Whether the service does not exist yet.
         judgement: What the decision rests on, where it rests on one.
+        settings: How a revision to be made differs from what runs, in plain words.
     """
 
     record: Record
@@ -71,6 +72,7 @@ class Write:
     revision: NewRevision | None = None
     create: bool = False
     judgement: Judgement | None = None
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def preview(plan: Plan, first: Action) -> tuple[str, ...]:
         share = "0 %, under the tag `candidate`" if record.stable else "100 %: it is the first"
         limit = rollout.ready_timeout
         lines.append(f"Make `{record.candidate}` from {plan.image} with {share}; within {limit}.")
+        lines += [f"Setting: {each}." for each in first.settings]
         lines.append(f"Warm it up and {_tests(plan)} on its own URL.")
         start = 0
     else:

@@ -51,6 +51,7 @@ def rollout_page(outcome: Outcome) -> str:
         f"- stable: {stable}",
         f"- image: `{_code(outcome.plan.image)}`",
     ]
+    lines += [f"- setting: {_escaped(each)}" for each in outcome.settings]
     if outcome.url:
         lines.append(f"- service: {outcome.url}")
     if outcome.smoke and not outcome.smoke.passed:

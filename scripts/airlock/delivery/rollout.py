@@ -75,6 +75,7 @@ class Outcome:
         smoke: How the smoke tests went; None if they were not reached.
         decisions: What was written, in order.
         looks: The minutes that the last verdict rests on.
+        settings: How the candidate differs from what ran, in plain words.
     """
 
     result: Result
@@ -86,6 +87,7 @@ class Outcome:
     smoke: SmokeResult | None
     decisions: tuple[Decision, ...] = ()
     looks: tuple[Look, ...] = ()
+    settings: tuple[str, ...] = ()
 
     @property
     def doubtful(self) -> bool:
@@ -409,6 +411,7 @@ class Rollout:
             smoke=self._seen.smoke,
             decisions=self._journal.decisions,
             looks=self._journal.looks,
+            settings=self._journal.settings,
         )
 
 

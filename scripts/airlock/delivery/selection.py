@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN = 3
 _SHORT = 7
 
-RUNS = ("project", "region", "name", "dockerfile", "build")
+RUNS = ("project", "region", "name", "dockerfile", "build", "settings")
 """Keys of a service that say what runs and where. The others say how it gets there."""
 
 

@@ -69,7 +69,8 @@ def _from_served(
     if stable == plan.candidate:
         return Done("promoted", "this revision serves all traffic already")
     if shares == desired(view):
-        return writes.deploy(plan, view, stable, epoch, now)
+        serves = seen.revisions.get(stable)
+        return writes.deploy(plan, view, stable, epoch, now, serves=serves)
     if not _ready(seen, stable):
         meant = described(desired(view))
         raise _ambiguous(

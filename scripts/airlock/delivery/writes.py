@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from airlock.delivery.model import Write
 from airlock.delivery.plan import digest
 from airlock.delivery.record import Phase, Record, read
+from airlock.delivery.settings import differences
 from airlock.delivery.traffic import (
     CANDIDATE_TAG,
     WHOLE,
@@ -95,8 +96,19 @@ def adopt(plan: Plan, record: Record, now: float) -> Write:
     return Write(replace(record, epoch=record.epoch + 1, lease=renewed, owner=owner))
 
 
-def deploy(plan: Plan, view: ServiceView | None, stable: str, epoch: int, now: float) -> Write:
-    """Make the candidate: at 0 % under our tag, or at 100 % where no revision serves yet."""
+def deploy(
+    plan: Plan,
+    view: ServiceView | None,
+    stable: str,
+    epoch: int,
+    now: float,
+    *,
+    serves: RevisionView | None = None,
+) -> Write:
+    """Make the candidate: at 0 % under our tag, or at 100 % where no revision serves yet.
+
+    It runs with what the configuration names, and for the rest as `serves`, the stable revision.
+    """
     record = _first(plan, Phase.DEPLOY, stable, epoch, now=now, view=view)
     record = replace(record, percent=0 if stable else WHOLE)
     tags = user_tags(view) if view else ()
@@ -109,9 +121,22 @@ def deploy(plan: Plan, view: ServiceView | None, stable: str, epoch: int, now: f
     return Write(
         record,
         targets(intended(record), tags, candidate=plan.candidate),
-        NewRevision(plan.candidate, plan.image, labels),
+        NewRevision(plan.candidate, plan.image, labels, plan.config.settings, _start(view, serves)),
         create=view is None,
+        settings=differences(plan.config.settings, view, serves),
     )
+
+
+def _start(view: ServiceView | None, serves: RevisionView | None) -> bytes:
+    """Return the template that a candidate starts from; empty for the service's own.
+
+    That is the one to take, since somebody may have changed it for the next release. After a
+    rollback it is that of the bad candidate, whose settings nobody wants any more.
+    """
+    if view is None or serves is None or view.template_revision in {"", serves.name}:
+        return b""
+    ours = view.template_labels.get(CANDIDATE_LABEL) == view.template_revision
+    return serves.template if ours else b""
 
 
 def shift(

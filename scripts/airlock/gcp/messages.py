@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from google.cloud import run_v2
 
+from airlock.gcp import template
 from airlock.gcp.model import Change, NewRevision, RevisionView, ServiceView, Target, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _Kind = run_v2.TrafficTargetAllocationType
 _State = run_v2.Condition.State
@@ -39,7 +40,14 @@ def service_view(message: run_v2.Service) -> ServiceView:
         failure=_failure([message.terminal_condition]),
         annotations=dict(message.annotations),
         template=run_v2.RevisionTemplate.serialize(message.template),
+        template_revision=message.template.revision,
+        template_labels=dict(message.template.labels),
         internal=message.ingress in _INTERNAL,
+        labels=dict(message.labels),
+        instances=(
+            int(message.scaling.min_instance_count),
+            int(message.scaling.max_instance_count),
+        ),
     )
 
 
@@ -64,6 +72,8 @@ def revision_view(message: run_v2.Revision) -> RevisionView:
         image=message.containers[0].image if message.containers else "",
         created=message.create_time.timestamp() if message.create_time else 0.0,
         labels=dict(message.labels),
+        running=template.running(message),
+        template=template.again(message),
     )
 
 
@@ -81,8 +91,9 @@ def update_request(
         message.traffic = [_entry(target) for target in change.traffic]
         paths.append("traffic")
     if change.revision is not None:
-        message.template = _template(view.template, change.revision)
+        message.template = template.made(view.template, change.revision)
         paths.append("template")
+        paths += _whole(message, view.labels, change.revision)
     return run_v2.UpdateServiceRequest(
         service=message, update_mask={"paths": paths}, validate_only=dry
     )
@@ -96,7 +107,8 @@ def create_request(name: str, change: Change, *, dry: bool = False) -> run_v2.Cr
     parent, _, service = name.partition("/services/")
     message = run_v2.Service(annotations=dict(change.annotations))
     if change.revision is not None:
-        message.template = _template(b"", change.revision)
+        message.template = template.made(b"", change.revision)
+        _whole(message, {}, change.revision)
     message.traffic = [_entry(target) for target in change.traffic or ()]
     return run_v2.CreateServiceRequest(
         parent=parent, service=message, service_id=service, validate_only=dry
@@ -119,18 +131,22 @@ def _entry(target: Target) -> run_v2.TrafficTarget:
     )
 
 
-def _template(current: bytes, revision: NewRevision) -> run_v2.RevisionTemplate:
-    template: run_v2.RevisionTemplate = run_v2.RevisionTemplate.deserialize(current)
-    template.revision = revision.name
-    # Entry by entry: proto-plus cannot deep-copy a map field.
-    for key, value in revision.labels.items():
-        template.labels[key] = value
-    if not template.containers:
-        template.containers = [run_v2.Container()]
-    # Beside sidecars, the container that receives requests is the one that names a port.
-    serving = next((each for each in template.containers if each.ports), template.containers[0])
-    serving.image = revision.image
-    return template
+def _whole(message: run_v2.Service, labels: Mapping[str, str], revision: NewRevision) -> list[str]:
+    """Set what holds for the service as a whole, and return the paths for the mask."""
+    settings, paths = revision.settings, []
+    if settings is None:
+        return []
+    if settings.min_instances is not None:
+        message.scaling.min_instance_count = settings.min_instances
+        paths.append("scaling.min_instance_count")
+    if settings.max_instances is not None:
+        message.scaling.max_instance_count = settings.max_instances
+        paths.append("scaling.max_instance_count")
+    if settings.labels:
+        for key, value in {**labels, **settings.labels}.items():
+            message.labels[key] = value
+        paths.append("labels")
+    return paths
 
 
 def _failure(conditions: Iterable[run_v2.Condition]) -> str:

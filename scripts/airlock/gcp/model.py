@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airlock.config import Settings
+
 
 @dataclass(frozen=True)
 class Target:
@@ -48,7 +50,11 @@ class ServiceView:
         failure: Why the newest change failed, as Cloud Run says it; empty if it did not.
         annotations: All of them.
         template: Serialised ``RevisionTemplate`` that new revisions start from; opaque.
+        template_revision: Name that the template gives its revision; empty if Cloud Run named it.
+        template_labels: Labels of the template.
         internal: Whether its ``run.app`` URLs answer only from inside its network, if at all.
+        labels: Labels of the service.
+        instances: Least and most instances of the service as a whole; 0 where none is set.
     """
 
     name: str
@@ -63,13 +69,44 @@ class ServiceView:
     failure: str
     annotations: Mapping[str, str] = field(default_factory=dict)
     template: bytes = field(default=b"", repr=False)
+    template_revision: str = ""
+    template_labels: Mapping[str, str] = field(default_factory=dict)
     internal: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    instances: tuple[int, int] = (0, 0)
 
     @property
     def busy(self) -> bool:
         """Whether Cloud Run has not finished acting on the newest generation, well or badly."""
         behind = self.observed_generation < self.generation
         return self.reconciling or (behind and not self.failure)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a revision runs with.
+
+    Args:
+        cpu: CPUs, as they are written; empty if none are.
+        memory: Likewise.
+        concurrency: Requests at the same time; 0 for Cloud Run's default.
+        timeout: Seconds for one request; 0 likewise.
+        env: Environment variables. Any of them may hold a secret that somebody put there.
+        secrets: Environment variables from Secret Manager, each as ``SECRET:VERSION``.
+        service_account: E-mail address; empty for the project's default.
+        network: Connector, or network, subnetwork and tags; empty for none.
+        egress: ``private-ranges-only`` or ``all-traffic``; empty for neither.
+    """
+
+    cpu: str = ""
+    memory: str = ""
+    concurrency: int = 0
+    timeout: float = 0.0
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    service_account: str = ""
+    network: tuple[str, ...] = ()
+    egress: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +120,8 @@ class RevisionView:
         image: Image of its first container.
         created: When, in seconds since the Unix epoch.
         labels: All of them.
+        running: What it runs with.
+        template: Serialised ``RevisionTemplate`` that would make the same again; opaque.
     """
 
     name: str
@@ -91,6 +130,8 @@ class RevisionView:
     image: str = ""
     created: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
+    running: Running = field(default_factory=Running)
+    template: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -101,11 +142,15 @@ class NewRevision:
         name: Short name; must not be taken.
         image: Image of the container that receives requests.
         labels: Added to the template's labels.
+        settings: What it is to run with; None leaves everything as the template has it.
+        template: Template to start from; the service's own if empty.
     """
 
     name: str
     image: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    settings: Settings | None = None
+    template: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
