@@ -133,7 +133,6 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: Cloud) -> None:
     first = cloud.commit({"shop/main.py": "1\n"})
-    assert cloud.planned()[0] == ["shop"]
     assert cloud.release(first, cloud.lab.image("good"), "1") == "promoted"
     cloud.commit({"README.md": "1\n"})
     services, said = cloud.planned()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.e2e
 
 DEPLOY = "release/Release/Deploy shop"
 SETTLE = "release/Release/Settle traffic of shop"
+PLAN = "release/Release/Plan"
 RATE = 150.0
 
 WORKFLOW = f"""\
@@ -78,7 +80,7 @@ def shares(world: World, revision: str) -> list[int]:
 def test_a_good_version_is_promoted_step_by_step(world: World, shop: Repository) -> None:
     with Load(url(world), ["/"], RATE):
         run = release(shop)
-    assert run.job_results() == {DEPLOY: "success", SETTLE: "success"}
+    assert run.job_results() == {PLAN: "success", DEPLOY: "success", SETTLE: "success"}
     revision = job_output(run, "deploy", "revision")
     assert job_output(run, "deploy", "verdict") == "promoted"
     assert job_output(run, "settle", "changed") == "false"
@@ -95,7 +97,7 @@ def test_a_bad_version_that_smoke_tests_do_not_see_is_rolled_back(
     (stable,) = world.traffic()
     with Load(url(world), ["/"], RATE):
         run = release(shop, failing=3)
-    assert run.job_results() == {DEPLOY: "failure", SETTLE: "success"}
+    assert run.job_results() == {PLAN: "success", DEPLOY: "failure", SETTLE: "success"}
     assert exit_codes(run)[0] == 1
     assert job_output(run, "deploy", "verdict") == "rolled-back"
     assert job_output(run, "deploy", "previous-revision") == stable
@@ -120,7 +122,7 @@ def test_a_release_that_is_killed_in_a_step_is_settled(world: World, shop: Repos
     with Load(url(world), ["/"], RATE):
         run = release(shop, watch=kill)
     assert [share[stable] for share in split] == [60]
-    assert run.job_results() == {DEPLOY: "failure", SETTLE: "success"}
+    assert run.job_results() == {PLAN: "success", DEPLOY: "failure", SETTLE: "success"}
     # The step under the release does it, while its runner lives; the job finds nothing left to do.
     assert job_output(run, "deploy", "changed") == "true"
     assert job_output(run, "settle", "changed") == "false"
@@ -139,7 +141,12 @@ def test_an_approval_in_mid_release_is_a_job_of_its_own(world: World, shop: Repo
     with Load(url(world), ["/"], RATE):
         run = release(shop, files={".github/workflows/release.yml": workflow}, watch=look)
     proceed = "release/Release/Go on after the approval"
-    assert run.job_results() == {DEPLOY: "success", proceed: "success", SETTLE: "success"}
+    assert run.job_results() == {
+        PLAN: "success",
+        DEPLOY: "success",
+        proceed: "success",
+        SETTLE: "success",
+    }
     assert job_output(run, "deploy", "verdict") == "waiting"
     assert job_output(run, "proceed", "verdict") == "promoted"
     revision = job_output(run, "deploy", "revision")
@@ -174,8 +181,7 @@ def test_bad_input_is_one_line_and_changes_nothing(
         world.stack.cloud_run.faults.add(fault)
     run = release(shop, files=files)
     world.stack.cloud_run.faults.clear()
-    results = run.job_results()
-    assert next(iter(results.values())) == "failure"
+    assert "failure" in run.job_results().values()
     assert exit_codes(run)[0] == 2
     first = next(note for note in run.notes() if note.level == "error")
     assert said in first.message
@@ -251,3 +257,55 @@ def test_an_api_that_cannot_be_reached_is_one_line(world: World, shop: Repositor
 def url(world: World) -> str:
     """Return the service's own URL."""
     return service.read(world.cloud_run).url
+
+
+SEVERAL = """\
+services:
+  shop: {project: acme-shop, region: europe-west1, paths: [shop/**], rollout: {steps: [100]}}
+  cart: {project: acme-shop, region: europe-west1, paths: ["*"]}
+  tail: {project: acme-shop, region: europe-west1, paths: ["*"]}
+"""
+
+
+def test_of_several_services_one_fails_and_the_next_plan_makes_up_for_it(world: World) -> None:
+    good, bad = world.image("v1", app(failing=0)), world.image("v2", {"Procfile": "web: false\n"})
+    world.serve(good)
+    images = json.dumps({"shop": good, "cart": bad, "tail": good})
+    workflow = WORKFLOW.replace("      service: SERVICE\n", "")
+    files = {".github/airlock.yml": SEVERAL, ".github/workflows/release.yml": workflow}
+    repository = world.repository(files)
+
+    def pushed(**more: str) -> tuple[act.Run, list[str], dict[str, Any]]:
+        """Push a change; return the run, verdicts as the jobs came to them, and all results."""
+        before = repository.clone.git("rev-parse", "HEAD")
+        repository.commit({"CHANGES": f"{before}\n", **more}, "Change")
+        run = repository.push(before, variables={"IMAGE": images})
+        told = [
+            str(event["arg"])
+            for event in run.events
+            if (event.get("command"), event.get("name")) == ("set-output", "verdict")
+            and event["jobID"] == "deploy"
+        ]
+        return run, list(dict.fromkeys(told)), json.loads(job_output(run, "report", "results"))
+
+    run, verdicts, results = pushed()
+    assert verdicts == ["promoted", "failed", "not-started"]
+    assert [(key, each["verdict"]) for key, each in results.items()] == [
+        *(("shop", "promoted"), ("cart", "failed"), ("tail", "not-started"))
+    ]
+    assert "cart, which comes before it, is failed" in {note.message for note in run.notes()}
+    assert world.stack.cloud_run.writes("tail") == []
+    page = next(page for page in run.summaries() if "1 of 3 promoted" in page)
+    assert "| ✅ promoted | `shop-" in page
+    assert "| tail | ⏭️ not-started |" in page
+    assert job_output(run, "report", "verdict") == "failed"
+
+    # What was released is left alone; the other two are made up for, each for itself.
+    going = workflow.replace("      image:", "      keep-going: true\n      image:")
+    run, verdicts, results = pushed(**{".github/workflows/release.yml": going})
+    assert job_output(run, "plan", "services") == '["cart", "tail"]'
+    assert verdicts == ["failed", "promoted"]
+    assert {key: each["verdict"] for key, each in results.items()} == {
+        "cart": "failed",
+        "tail": "promoted",
+    }

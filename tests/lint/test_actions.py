@@ -28,6 +28,9 @@ SECRET = {"AIRLOCK_TOKEN", "AIRLOCK_WEBHOOK", "AIRLOCK_NEEDLES", "AIRLOCK_OLD_CO
 # On a pull request a comment helps; on a laptop nobody asked for one.
 OTHER_DEFAULTS = {("scan-secrets", "comment")}
 
+# A release has the credentials to see what serves; a plan alone, on a pull request, has not.
+WORKFLOWS_OWN = {("release.yml", "by")}
+
 
 def load(path: Path) -> dict[str, Any]:
     return document(path.read_text(encoding="utf-8"))
@@ -130,19 +133,23 @@ def test_the_root_action_is_scan_secrets() -> None:
     assert root == twin
 
 
-@pytest.mark.parametrize("path", ["scan-secrets.yml", "release.yml", "settle.yml"])
+@pytest.mark.parametrize(
+    "path", ["scan-secrets.yml", "release.yml", "settle.yml", "check-drift.yml"]
+)
 def test_a_workflows_inputs_have_its_actions_defaults(path: str) -> None:
     workflow = load(ROOT / ".github" / "workflows" / path)
     inputs = workflow["on"]["workflow_call"]["inputs"]
     for job in workflow["jobs"].values():
         for used in job["steps"]:
-            if used["uses"].startswith("$/"):
+            if used.get("uses", "").startswith("$/"):
                 action = load(ROOT / used["uses"].removeprefix("$/") / "action.yml")
                 for key, value in used["with"].items():
-                    if value == "${{ matrix.service }}":
+                    if re.search(r"\b(matrix|needs|steps)\.", value):
                         continue
                     assert value == f"${{{{ inputs.{key} }}}}"
-                    assert inputs[key].get("default") == action["inputs"][key].get("default")
+                    default = inputs[key].get("default")
+                    if (path, key) not in WORKFLOWS_OWN:
+                        assert str(default) == str(action["inputs"][key].get("default"))
 
 
 def test_the_audits_inputs_have_its_actions_defaults() -> None:

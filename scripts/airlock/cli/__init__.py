@@ -60,6 +60,7 @@ COMMANDS = {
     "smoke-test": Entry("smoke_test", "Test a deployed revision from outside.", "Release"),
     "rollback": Entry("rollback", "Send all traffic back to a good revision.", "Release"),
     "settle-traffic": Entry("settle_traffic", "Put right what a killed job left.", "Release"),
+    "report-release": Entry("report_release", "Say how several releases ended.", "Release"),
     "check-drift": Entry("check_drift", "Report services that serve an old commit.", "Release"),
     "notify": Entry("notify", "Tell a Slack channel how a release ended.", "Release"),
     "sandbox": Entry("sandbox", "Run the local stand-ins.", "Laptop"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,10 +13,14 @@ import msgspec
 from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
+from airlock.cli.report_release import standing
 from airlock.clock import clock_from
+from airlock.config import load
 from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.delivery.client import AGENT
+from airlock.delivery.joint import obstacle
 from airlock.delivery.plan import identity, plan
+from airlock.delivery.planning import keys_of
 from airlock.delivery.preview import earliest
 from airlock.delivery.probe import Probe
 from airlock.delivery.probing import Probing
@@ -28,6 +33,8 @@ from airlock.gcp import cloud_run, monitoring, request_logs
 from airlock.github.runner import Annotation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airlock.cli.console import Console
     from airlock.github.runner import Level
 
@@ -81,6 +88,25 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     help="Try an image again that was rolled back before.",
 )
 @click.option(
+    "--order",
+    default="",
+    metavar="KEYS",
+    envvar="AIRLOCK_ORDER",
+    show_envvar=True,
+    help="JSON list of the services that this run releases, in their order; this one does not "
+    "begin where one before it was not promoted.",
+)
+@click.option(
+    "--parallel",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    envvar="AIRLOCK_PARALLEL",
+    show_envvar=True,
+    help="How many of them are released at the same time.",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     envvar="AIRLOCK_DRY_RUN",
@@ -96,6 +122,8 @@ def command(
     mode: str,
     until: int,
     force: bool,
+    order: str,
+    parallel: int,
     dry_run: bool,
 ) -> int:
     """Release a revision a few percent at a time, and go back by itself.
@@ -111,8 +139,8 @@ def command(
     `step-gap`.
 
     \b
-    Exit codes: 0 promoted, waiting for an approval, or in progress; 1 rolled back, held or failed;
-    2 nothing was changed.
+    Exit codes: 0 promoted, waiting for an approval, or in progress; 1 rolled back, held, failed, or
+    not started because of `--order`; 2 nothing was changed.
 
     \b
     Example:
@@ -132,6 +160,12 @@ def command(
             where="--until",
             fix="Leave it out in mode step, and gate the scheduled workflow itself",
         )
+    if order and not dry_run and (why := _kept_back(service, order, parallel, config, environ)):
+        console.info(f"{service} is not released: {why}")
+        console.annotate([Annotation(level="error", title=f"{service}: not started", message=why)])
+        console.output("verdict", "not-started")
+        console.output("reason", why)
+        return 1
     steps = replace(
         plan(identity(environ), service, section, image, commit),
         until=until,
@@ -171,6 +205,19 @@ def command(
     show(console, outcome)
     announcer.end(outcome)
     return 0 if outcome.result in _GOING_WELL else 1
+
+
+def _kept_back(
+    service: str, order: str, parallel: int, config: str, environ: Mapping[str, str]
+) -> str:
+    """Return why this service must not be released yet; empty if it may be.
+
+    Raises:
+        AirlockError: `order` is no list of services, or Cloud Run does not answer.
+    """
+    keys = keys_of(order, load(Path.cwd(), config), config)
+    earlier = keys[: keys.index(service)] if service in keys else ()
+    return obstacle(service, keys, standing(earlier, config, environ), parallel)
 
 
 def _of(image: str, service: str) -> str:

@@ -102,7 +102,9 @@ def command(service: str, by: Literal["changes", "drift"], base: str, config: st
             for warning in each.warnings
         ]
     )
-    console.summary(plan_page(decisions, tree.head, how))
+    # Of what was named there is nothing to explain.
+    if not keys or any(each.warnings for each in decisions):
+        console.summary(plan_page(decisions, tree.head, how))
     console.output("services", json.dumps(chosen))
     console.output("any", "true" if chosen else "false")
     console.output("commit", tree.head)

@@ -43,7 +43,7 @@ def rollout_page(outcome: Outcome) -> str:
     lines = [
         f"## {headline.format(service=service, share=share)}",
         "",
-        f"{_escaped(_sentence(outcome.reason))}",
+        f"{escaped(_sentence(outcome.reason))}",
         "",
         *_steps(outcome),
         "",
@@ -51,7 +51,7 @@ def rollout_page(outcome: Outcome) -> str:
         f"- stable: {stable}",
         f"- image: `{_code(outcome.plan.image)}`",
     ]
-    lines += [f"- setting: {_escaped(each)}" for each in outcome.settings]
+    lines += [f"- setting: {escaped(each)}" for each in outcome.settings]
     if outcome.url:
         lines.append(f"- service: {outcome.url}")
     if outcome.smoke and not outcome.smoke.passed:
@@ -94,7 +94,7 @@ def rollback_page(plan: RollbackPlan, *, dry_run: bool) -> str:
     lines = [
         f"## {mark} {plan.service.rpartition('/')[2]}: traffic {word} to `{plan.target}`",
         "",
-        _escaped(_sentence(plan.reason)),
+        escaped(_sentence(plan.reason)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,7 +104,7 @@ def settled_page(settled: Settled) -> str:
     lines = [
         f"## 🧹 {settled.service.rpartition('/')[2]}: traffic put right",
         "",
-        _escaped(_sentence(settled.text)),
+        escaped(_sentence(settled.text)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -114,7 +114,7 @@ def smoke_cell(result: SmokeResult) -> str:
     failed = len(result.failures)
     if result.passed:
         return f"{result.tests} passed"
-    return f"{failed} of {result.tests} failed" if failed else _escaped(result.reason)
+    return f"{failed} of {result.tests} failed" if failed else escaped(result.reason)
 
 
 def _chart(looks: Sequence[Look]) -> list[str]:
@@ -151,7 +151,7 @@ def _log(decisions: Sequence[Decision]) -> list[str]:
     if not decisions:
         return []
     rows = [
-        f"| {datetime.fromtimestamp(each.at, UTC):%H:%M:%S} | {_escaped(each.text)} |"
+        f"| {datetime.fromtimestamp(each.at, UTC):%H:%M:%S} | {escaped(each.text)} |"
         for each in decisions
     ]
     head = ["", "<details><summary>Decisions</summary>", "", "| UTC | what and why |", "|---|---|"]
@@ -181,7 +181,7 @@ def _row(step: StepLog) -> str:
 
 
 def _failures(result: SmokeResult) -> list[str]:
-    shown = [f"- {_escaped(failure)}" for failure in result.failures[:_SHOWN]]
+    shown = [f"- {escaped(failure)}" for failure in result.failures[:_SHOWN]]
     rest = len(result.failures) - _SHOWN
     return [*shown, *([f"- and {rest} more"] if rest > 0 else [])]
 
@@ -191,7 +191,7 @@ def _sentence(text: str) -> str:
     return first if first.endswith((".", "?", "!")) else f"{first}."
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return `text` with nothing in it that Markdown would act on; it may quote a test's output."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 

@@ -1,0 +1,99 @@
+"""``airlock report-release``: say how the release of several services ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from airlock.cli.console import console_for
+from airlock.cli.release import config_option
+from airlock.config import load
+from airlock.delivery.joint import ended, joint_page, overall
+from airlock.delivery.plan import identity
+from airlock.delivery.planning import keys_of
+from airlock.gcp import cloud_run
+from airlock.gcp.model import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airlock.delivery.joint import Ended
+
+
+@click.command("report-release")
+@click.option(
+    "--service",
+    default="all",
+    show_default=True,
+    metavar="KEY",
+    envvar="AIRLOCK_SERVICE",
+    show_envvar=True,
+    help="Services that were to be released: one, a JSON list, or `all`.",
+)
+@click.option(
+    "--commit",
+    default="",
+    metavar="SHA",
+    envvar="AIRLOCK_COMMIT",
+    show_envvar=True,
+    help="Commit that was released, for the page.",
+)
+@click.option(
+    "--build",
+    default="",
+    metavar="RESULT",
+    envvar="AIRLOCK_BUILD",
+    show_envvar=True,
+    help="Result of the job that built the images, as `needs` has it.",
+)
+@config_option
+def command(service: str, commit: str, build: str, config: str) -> int:
+    r"""Put what became of each service of this run's release on one page.
+
+    It is read from the services themselves, whatever became of the jobs that released them. What is
+    said here is for people: that a release was not promoted has failed its own job.
+
+    \b
+    Exit codes: 0 told, 2 it could not be read.
+
+    \b
+    Example:
+      airlock report-release --service '["shop", "cart"]'
+    """
+    environ = dict(os.environ)
+    console = console_for(environ)
+    found = load(Path.cwd(), config)
+    results = standing(keys_of(service or "all", found, config), config, environ)
+    for key, each in results.items():
+        console.info(f"{key}: {each.verdict}{f' - {each.reason}' if each.reason else ''}")
+    if len(results) > 1:
+        unbuilt = build not in {"", "success", "skipped"}
+        console.summary(joint_page(results, commit, unbuilt=unbuilt))
+    console.output("verdict", overall(results))
+    told = {
+        key: {name.replace("previous", "previous-revision"): value for name, value in one.items()}
+        for key, one in ((key, asdict(each)) for key, each in results.items())
+    }
+    console.output("results", json.dumps(told))
+    return 0
+
+
+def standing(keys: tuple[str, ...], config: str, environ: Mapping[str, str]) -> dict[str, Ended]:
+    """Return how this run's release of each service ended, or where it stands.
+
+    Raises:
+        AirlockError: The configuration is wrong, or Cloud Run does not answer.
+    """
+    found = load(Path.cwd(), config)
+    cloud, rollout = cloud_run.connect(environ), identity(environ).rollout
+    results = {}
+    for key in keys:
+        section = found.service(key)
+        name = resource(section.project, section.region, section.name or key)
+        results[key] = ended(cloud.read(name, reach=cloud_run.REACH), rollout)
+    return results

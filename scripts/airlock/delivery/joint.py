@@ -1,0 +1,147 @@
+"""Several services released by one run: whether the next may begin, and how it ended; pure.
+
+What became of each stands on the service itself, so that nothing has to be carried from job to job.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from airlock.delivery.machine import RESULTS
+from airlock.delivery.model import Result
+from airlock.delivery.record import Phase, read, run_of
+from airlock.delivery.report import escaped
+from airlock.delivery.selection import code, short
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airlock.gcp.model import ServiceView
+
+Verdict = Result | Literal["not-started"]
+
+_WORST: tuple[Verdict, ...] = (
+    *("failed", "rolled-back", "held", "superseded", "not-started", "waiting", "in-progress"),
+    "promoted",
+)
+_MARKS: dict[Verdict, str] = {
+    "promoted": "✅",
+    "rolled-back": "⏪",
+    "failed": "❌",
+    "held": "⏸️",
+    "waiting": "⏸️",
+    "in-progress": "🚚",
+    "superseded": "⚠️",
+    "not-started": "⏭️",
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one service's release ended.
+
+    Args:
+        verdict: As `deploy-canary` says it; ``not-started`` where this run has released nothing.
+        reason: Why, in plain words.
+        revision: The new revision; empty if there is none.
+        previous: The one that served before.
+        url: The service's URL.
+        image: What was released.
+        commit: What it was built from.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    revision: str = ""
+    previous: str = ""
+    url: str = ""
+    image: str = ""
+    commit: str = ""
+
+
+def ended(view: ServiceView | None, rollout: str) -> Ended:
+    """Return how the release of a service by this run ended, or where it stands.
+
+    Args:
+        view: The service; None if there is none.
+        rollout: Id of a rollout of this run.
+
+    Raises:
+        AirlockError: The record cannot be read.
+    """
+    record = read(view) if view else None
+    if view is None or record is None or record.run != run_of(rollout):
+        return Ended("not-started", url=view.uri if view else "")
+    # A job that is over may have left the way back to be seen through.
+    going_back = record.phase is Phase.ROLLBACK
+    return Ended(
+        "rolled-back" if going_back else RESULTS.get(record.phase, "in-progress"),
+        record.reason,
+        record.candidate,
+        record.stable,
+        view.uri,
+        record.image,
+        record.commit,
+    )
+
+
+def obstacle(key: str, order: Sequence[str], before: Mapping[str, Ended], parallel: int) -> str:
+    """Return why the release of a service must not begin; empty if it may.
+
+    Those before it have been promoted, or are under way: as many at most as run beside each other.
+    One more, and one of them has failed without leaving a trace.
+
+    Args:
+        key: The service.
+        order: All services of the run, in the order they are released in.
+        before: How those before it stand.
+        parallel: How many are released at the same time.
+    """
+    earlier = order[: order.index(key)] if key in order else ()
+    open_ = [each for each in earlier if before[each].verdict != "promoted"]
+    bad = [each for each in open_ if before[each].verdict not in {"in-progress", "not-started"}]
+    if bad:
+        return f"{bad[0]}, which comes before it, is {before[bad[0]].verdict}"
+    if len(open_) >= parallel:
+        return f"{open_[0]}, which comes before it, was not promoted"
+    return ""
+
+
+def overall(results: Mapping[str, Ended]) -> Verdict:
+    """Return the worst verdict."""
+    return min((each.verdict for each in results.values()), key=_WORST.index, default="promoted")
+
+
+def joint_page(results: Mapping[str, Ended], commit: str, *, unbuilt: bool) -> str:
+    """Return the page of a whole release, in Markdown.
+
+    Args:
+        results: How each service's release ended, by key.
+        commit: What was released; empty if that is not known.
+        unbuilt: Whether an image could not be built.
+    """
+    promoted = sum(each.verdict == "promoted" for each in results.values())
+    of = f" of {short(commit)}" if commit else ""
+    lines = [
+        f"## {_MARKS[overall(results)]} Release{of}: {promoted} of {len(results)} promoted",
+        "",
+        "| service | verdict | new | before | why |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_row(key, each, unbuilt=unbuilt) for key, each in results.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(key: str, each: Ended, *, unbuilt: bool) -> str:
+    name = f"[{key}]({each.url})" if each.url else key
+    reason = each.reason
+    if each.verdict == "not-started" and not reason:
+        reason = (
+            "an image could not be built, or was refused"
+            if unbuilt
+            else "one before it was not promoted, or its job failed before it changed anything"
+        )
+    new, before = (code(each.revision) if each.revision else "", code(each.previous))
+    cells = (name, f"{_MARKS[each.verdict]} {each.verdict}", new, before if each.previous else "")
+    return f"| {' | '.join(cells)} | {escaped(reason)} |"

@@ -1,0 +1,99 @@
+"""Several services in one run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from msgspec.structs import replace as changed
+
+from airlock.delivery.joint import Ended, Verdict, ended, joint_page, obstacle, overall
+from airlock.delivery.record import ANNOTATION, Phase, Record, encode
+from airlock.gcp.model import ServiceView
+
+VIEW = ServiceView("n", "https://shop", 1, 1, False, "e", (), (), "", "")
+RECORD = Record(
+    rollout="7-2",
+    owner="o",
+    lease=0.0,
+    stable="shop-1",
+    candidate="shop-2",
+    image="i",
+    commit="abc",
+    phase=Phase.PROMOTED,
+    since=0.0,
+    deadline=0.0,
+    reason="it is good",
+)
+
+
+def stands(phase: Phase, rollout: str = "7-1") -> Ended:
+    record = {ANNOTATION: encode(changed(RECORD, phase=phase))}
+    return ended(replace(VIEW, annotations=record), rollout)
+
+
+@pytest.mark.parametrize(
+    ("phase", "verdict"),
+    [
+        (Phase.PROMOTED, "promoted"),
+        (Phase.ROLLED_BACK, "rolled-back"),
+        (Phase.ROLLBACK, "rolled-back"),
+        (Phase.FAILED, "failed"),
+        (Phase.HELD, "held"),
+        (Phase.ABANDONED, "superseded"),
+        (Phase.WAITING, "waiting"),
+        (Phase.STEP, "in-progress"),
+        (Phase.DEPLOY, "in-progress"),
+    ],
+)
+def test_what_became_of_a_release_stands_on_its_service(phase: Phase, verdict: Verdict) -> None:
+    # Another attempt of the same run is this run.
+    expected = Ended(verdict, "it is good", "shop-2", "shop-1", "https://shop", "i", "abc")
+    assert stands(phase) == expected
+    assert stands(phase, "8-1") == Ended("not-started", url="https://shop")
+
+
+def test_a_service_without_a_record_was_not_released() -> None:
+    assert ended(None, "7-1") == Ended("not-started")
+    assert ended(VIEW, "7-1") == Ended("not-started", url="https://shop")
+
+
+ORDER = ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "parallel", "expected"),
+    [
+        ("a", (), 1, ""),
+        ("c", ("promoted", "promoted"), 1, ""),
+        ("c", ("promoted", "rolled-back"), 1, "b, which comes before it, is rolled-back"),
+        ("c", ("held", "promoted"), 3, "a, which comes before it, is held"),
+        ("c", ("promoted", "not-started"), 1, "b, which comes before it, was not promoted"),
+        ("c", ("promoted", "in-progress"), 1, "b, which comes before it, was not promoted"),
+        ("c", ("promoted", "in-progress"), 2, ""),
+        ("d", ("in-progress", "promoted", "not-started"), 3, ""),
+        ("d", ("in-progress", "promoted", "not-started"), 2, "a, which comes before it, was not"),
+        ("x", (), 1, ""),
+    ],
+)
+def test_who_may_begin(key: str, before: tuple[Verdict, ...], parallel: int, expected: str) -> None:
+    stand = {name: Ended(verdict) for name, verdict in zip(ORDER, before, strict=False)}
+    found = obstacle(key, ORDER, stand, parallel)
+    assert found.startswith(expected)
+    assert bool(found) is bool(expected)
+
+
+def test_the_page_and_the_worst() -> None:
+    results = {
+        "a": Ended("promoted", "fine", "a-2", "a-1", "https://a"),
+        "b": Ended("rolled-back", "10 % failed | *really*", "b-2", "b-1"),
+        "c": Ended("not-started"),
+    }
+    assert overall(results) == "rolled-back"
+    assert overall({}) == "promoted"
+    page = joint_page(results, "1" * 40, unbuilt=False)
+    assert page.startswith("## ⏪ Release of `1111111`: 1 of 3 promoted\n")
+    assert "| [a](https://a) | ✅ promoted | `a-2` | `a-1` | fine |" in page
+    assert "| b | ⏪ rolled-back | `b-2` | `b-1` | 10 % failed \\| \\*really\\* |" in page
+    assert "| c | ⏭️ not-started |  |  | one before it was not promoted" in page
+    assert "an image could not be built" in joint_page(results, "", unbuilt=True)
