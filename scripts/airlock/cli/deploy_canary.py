@@ -16,6 +16,7 @@ from airlock.cli.release import chosen, service_options
 from airlock.cli.report_release import standing
 from airlock.clock import clock_from
 from airlock.config import load
+from airlock.delivery import attestation
 from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.delivery.client import AGENT
 from airlock.delivery.joint import obstacle
@@ -60,6 +61,21 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     envvar="AIRLOCK_COMMIT",
     show_envvar=True,
     help="Commit the image was built from; becomes part of the revision's name and a label.",
+)
+@click.option(
+    "--require-attestation",
+    is_flag=True,
+    envvar="AIRLOCK_REQUIRE_ATTESTATION",
+    show_envvar=True,
+    help="Refuse an image that no attestation says a workflow of this repository built.",
+)
+@click.option(
+    "--signer",
+    default="",
+    metavar="WORKFLOW",
+    envvar="AIRLOCK_SIGNER",
+    show_envvar=True,
+    help="Workflow that attests, if it is another repository's: OWNER/NAME/.github/workflows/FILE.",
 )
 @click.option(
     "--mode",
@@ -119,6 +135,8 @@ def command(
     image: str,
     commit: str,
     *,
+    require_attestation: bool,
+    signer: str,
     mode: str,
     until: int,
     force: bool,
@@ -172,6 +190,9 @@ def command(
         stepwise=mode == "step",
         force=force,
     )
+    if require_attestation:
+        by = attestation.verify(image, attestation.policy(environ, signer, commit), environ)
+        console.info(f"Attested to by {by}")
     probe = Probe(section, target.root, environ)
     # Clients before the first signal can come: the way back must not have to build one.
     cloud = cloud_run.connect(environ)
