@@ -90,7 +90,7 @@ def test_the_demo_comes_to_four_right_verdicts_and_leaves_nothing_running(tmp_pa
     ]
     if not missing():
         # Built in the workflow, pushed, pulled by its digest, and run as the revision.
-        assert output.count("Job “Build”: success") == 2
+        assert output.count("Job “Build shop”: success") == 2
         assert all("@sha256:" in "".join(scene.summaries) for scene in run.scenes[2:])
     finding = run.scenes[0].findings[0]
     assert (finding.path, finding.line) == ("supplier.py", 9)

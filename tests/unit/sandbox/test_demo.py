@@ -217,7 +217,7 @@ def test_without_a_registry_the_release_takes_images_that_are_there() -> None:
     parsed = yaml.safe_load(repository.without_build(text))
     (job,) = parsed["jobs"].values()
     assert job["with"]["image"] == "${{ vars.IMAGE_REPOSITORY }}:${{ github.sha }}"
-    assert "needs" not in job
+    assert "registry" not in job["with"]
     assert parsed["on"] == {"push": {"branches": ["main"]}}
 
 

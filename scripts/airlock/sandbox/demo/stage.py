@@ -87,6 +87,7 @@ class Stage:
                 "GITHUB_REPOSITORY": NAME,
                 "GITHUB_RUN_ID": str(_RUN + self._runs),
                 "GITHUB_RUN_ATTEMPT": "1",
+                "AIRLOCK_SANDBOX_ARTIFACTS": str(self.folder / f"artifacts-{self._runs}"),
             },
             token=token,
             home=self.folder / f"runner-{self._runs}",
