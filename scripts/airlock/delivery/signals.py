@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
@@ -153,7 +154,7 @@ class Signals:
         Raises:
             AirlockError: The source does not answer.
         """
-        before = self._days_before(began)
+        before = self._days_before(began, stable, candidate)
         self.past = before.past
         asked = (math.ceil(began / PERIOD) * PERIOD, horizon(now), stable, candidate)
         if asked != self._asked:
@@ -170,18 +171,19 @@ class Signals:
         self.probes = self._probing.looks()
         return without(self._looks, self._probing.sent)
 
-    def _days_before(self, began: float) -> _Before:
+    def _days_before(self, began: float, stable: str, candidate: str) -> _Before:
         """Return what is known of the days before `began`; a process that takes over asks again."""
         if self._before is None or self._before[0] != began:
-            end = math.floor(began / PERIOD) * PERIOD
+            # The newest minutes may lack a revision, and one that failed would seem to be all.
+            end = horizon(began)
             points = self._source.requests(end - HISTORY, end)
-            minutes = totals(points)
-            recent = [n for at, (n, _) in minutes.items() if at > end - _HOUR * PERIOD]
-            durations = self._timed(end - HISTORY, end)
+            kept = established(points, stable, candidate)
+            durations = [each for each in self._timed(end - HISTORY, end) if each.revision in kept]
             edge = slow_edge(durations, self._latency)
             slow = measured(slow_totals(durations, edge) if edge else {})
-            past = Past(measured(minutes), slow, edge)
-            self._before = (began, _Before(past, sum(recent) / _HOUR))
+            errors = measured(totals(point for point in points if point.revision in kept))
+            past = Past(errors, slow, edge)
+            self._before = (began, _Before(past, usual_rate(points, end)))
         return self._before[1]
 
     def _timed(self, start: float, end: float) -> tuple[Durations, ...]:
@@ -238,6 +240,45 @@ def paired(
         )
         for end, (n, e, m, b) in sorted(minutes.items())
     )
+
+
+def established(points: Iterable[Point], stable: str, candidate: str) -> frozenset[str]:
+    """Return the revisions whose requests tell what the service is like.
+
+    A release that went bad says nothing of the service, and its errors would look like one great
+    burst that later releases are then forgiven. It shows in who answered most requests of a minute:
+    a revision that never did was tried and dropped, and so was one after which an older one did
+    again.
+
+    Args:
+        points: Requests of the days before.
+        stable: Short name of the revision that serves now; it is always one of them.
+        candidate: Short name of the revision that is judged; it never is.
+    """
+    minutes: dict[float, Counter[str]] = {}
+    for point in points:
+        minutes.setdefault(point.end, Counter())[point.revision] += point.requests
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    for end, answered in sorted(minutes.items()):
+        ((leader, most),) = answered.most_common(1)
+        if 2 * most > answered.total():
+            first.setdefault(leader, end)
+            last[leader] = end
+    stayed = {
+        name
+        for name, since in first.items()
+        if not any(first[other] < since and last[other] > last[name] for other in first)
+    }
+    return frozenset((stayed | {stable}) - {candidate})
+
+
+def usual_rate(points: Iterable[Point], end: float) -> float:
+    """Return the service's requests a minute in the hour before `end`, or since it has had any."""
+    minutes = totals(points)
+    since = max(end - _HOUR * PERIOD, min(minutes, default=end) - PERIOD)
+    requests = sum(n for at, (n, _) in minutes.items() if at > since)
+    return requests * PERIOD / (end - since) if end > since else 0.0
 
 
 def totals(points: Iterable[Point]) -> dict[float, tuple[int, int]]:

@@ -5,7 +5,15 @@ import pytest
 from airlock.config import Latency, Span
 from airlock.delivery.history import PERIOD
 from airlock.delivery.judge import Look
-from airlock.delivery.signals import Signals, estimated, paired, slow_edge, totals
+from airlock.delivery.signals import (
+    Signals,
+    established,
+    estimated,
+    paired,
+    slow_edge,
+    totals,
+    usual_rate,
+)
 from airlock.errors import AirlockError
 from airlock.gcp.monitoring import Durations, Point
 from airlock.gcp.request_logs import Failure
@@ -96,8 +104,68 @@ def test_the_days_before_end_where_the_release_begins() -> None:
     signals.looks(60_010.0, 60_300.0, "old", "new")
     assert signals.past
     history = signals.past.errors
-    assert (history.requests, history.errors, history.known) == (100_000, 1000, True)
+    # What was not sure to be visible when it began is left out.
+    assert (history.requests, history.errors, history.known) == (99_700, 997, True)
     assert (history.dispersion, signals.past.edge) == (1.0, 0.0)
+
+
+def split(minutes: range, **requests: int) -> tuple[Point, ...]:
+    return tuple(
+        Point(60.0 * minute, revision, "2xx", count)
+        for minute in minutes
+        for revision, count in requests.items()
+    )
+
+
+class TestEstablished:
+    def test_what_was_promoted_is_and_what_never_led_is_not(self) -> None:
+        points = (
+            *split(range(1, 10), v1=100),
+            *split(range(10, 15), v1=90, dropped=10),
+            *split(range(15, 20), v1=51, v2=49),
+            *split(range(20, 22), v1=49, v2=51),
+            *split(range(22, 23), v1=51, v2=49),
+            *split(range(23, 30), v2=100),
+        )
+        assert established(points, "v2", "new") == {"v1", "v2"}
+
+    def test_a_revision_is_not_that_an_older_one_took_over_from_again(self) -> None:
+        points = (
+            *split(range(1, 10), v1=100),
+            *split(range(10, 12), bad=100),
+            *split(range(12, 20), v1=100),
+        )
+        assert established(points, "v1", "new") == {"v1"}
+
+    def test_the_one_that_is_judged_never_is_and_stable_always(self) -> None:
+        assert established(split(range(1, 5), new=100), "old", "new") == {"old"}
+        assert established((), "old", "new") == {"old"}
+
+    def test_a_bad_release_before_does_not_make_the_service_look_bursty(self) -> None:
+        source = Source()
+        bad = (Point(30_000, "bad", "2xx", 200), Point(30_000, "bad", "5xx", 100))
+        source.points = (*steady(1, 1000), *bad)
+        signals = Signals(source)
+        signals.looks(60_010.0, 60_300.0, "old", "new")
+        assert signals.past
+        history = signals.past.errors
+        assert (history.errors, history.dispersion) == (997, 1.0)
+
+    def test_a_minute_that_only_shows_the_bad_release_so_far_says_nothing(self) -> None:
+        source = Source()
+        bad = (Point(59_940, "bad", "2xx", 20), Point(59_940, "bad", "5xx", 10))
+        source.points = (*steady(1, 998), *bad)
+        signals = Signals(source)
+        signals.looks(60_010.0, 60_300.0, "old", "new")
+        assert signals.past
+        assert signals.past.errors.errors == 997
+
+
+def test_the_usual_rate_is_that_of_the_last_hour_or_of_less_where_there_was_less() -> None:
+    assert usual_rate(split(range(1, 101), a=50, b=10), 6000.0) == 60
+    assert usual_rate(split(range(91, 101), a=50, b=10), 6000.0) == 60
+    assert usual_rate(split(range(41, 71), a=60), 6000.0) == 30
+    assert usual_rate((), 6000.0) == 0
 
 
 class TestLatency:
