@@ -10,6 +10,11 @@ share, and with a cold first request. Bursty services also get *sick spells*: tw
 beside requests that are estimated from the traffic before. The judge knows of each what it would
 know of the days before.
 
+A *new service* has no days before: the judge learns of its bursts from stable's minutes beside the
+candidate only. *Held* are healthy releases that a step of five minutes, which is watched for
+twenty more where it looks bad, ends in a hold instead of a promotion with a warning. Both are asked
+of the judge itself, on the first releases of a cell.
+
 All releases go through a vectorised twin of the judge (`tests/simulation/oracle.py`, written with
 scipy); every release that is rolled back, and a sample of the others, goes through the judge itself
 as well, and any difference ends the benchmark with an error. Rivals see the same releases.
@@ -18,9 +23,11 @@ Figures: ``worst_false_rollback`` and ``worst_false_rollback_bursty`` are the la
 healthy releases that are rolled back, over the cells without and with bursts;
 ``half_failing_requests`` is the median number of the candidate's requests until a candidate that
 fails half of them is rolled back, looking after every request, at the worst of the base rates up to
-1 %; ``median_over_wald`` is the median number of requests until a regression to ten times the base
-rate is seen, by Wald's bound on the mean of any such test, ln(1/alpha) / KL(p1 from the bound), at
-the worst base rate. The same for each rival, with its name in front; null where it never sees it.
+1 %; ``worst_false_rollback_new`` and ``worst_false_hold`` are the largest of new services and of
+what is held; ``median_over_wald`` is the median number of requests until a regression to ten times
+the base rate is seen, by Wald's bound on the mean of any such test, ln(1/alpha) / KL(p1 from the
+bound), at the worst base rate. The same for each rival, with its name in front; null where it never
+sees it.
 """
 
 from __future__ import annotations
@@ -79,6 +86,12 @@ SLOW = ("mann_whitney", "fisher")
 SLOW_RUNS = 400
 """Releases a cell for rivals that are slow to simulate: their rates are nowhere near the limit."""
 
+PLAIN_RUNS = 400
+"""Releases a cell that go through the judge itself, one by one."""
+
+HELD_AT = 25
+NEWCOMERS = ("steady", "shared outage", "bursts of 5", "bursts of 20", "sick spells")
+
 RIVALS: dict[str, Callable[[Runs], Counts]] = {
     "fixed": rivals.fixed,
     "mann_whitney": rivals.mann_whitney,
@@ -99,6 +112,8 @@ class Cell:
     runs: dict[str, int]
     hits: dict[str, int]
     median: dict[str, float]
+    held: float = 0.0
+    new: float = 0.0
 
     def part(self, name: str) -> float:
         """Return the part of the releases that a judge rolled back."""
@@ -156,6 +171,8 @@ def simulated(kind: str, traffic: Traffic, candidate: float | None, runs: int, s
     for name, rival in RIVALS.items():
         at[name].append(rival(drawn[slice(SLOW_RUNS)] if name in SLOW else drawn))
     found = {name: np.concatenate(each) for name, each in at.items()}
+    first = drawn[slice(min(runs, PLAIN_RUNS))]
+    healthy = candidate is None
     return Cell(
         kind,
         traffic,
@@ -166,7 +183,40 @@ def simulated(kind: str, traffic: Traffic, candidate: float | None, runs: int, s
             name: float(np.median(each[each > 0])) if each.any() else 0.0
             for name, each in found.items()
         },
+        held(first, days[0]) if healthy else 0.0,
+        newcomers(first) if healthy and kind in NEWCOMERS else 0.0,
     )
+
+
+def looks_of(runs: Runs, row: int, minutes: int) -> list[Look]:
+    """Return the first minutes of one release."""
+    rows = zip(*(each[row, :minutes].tolist() for each in runs.sides()), strict=True)
+    return [Look(60.0 * minute, n, e, m, b) for minute, (n, e, m, b) in enumerate(rows, 1)]
+
+
+def held(runs: Runs, day: History) -> float:
+    """Return the part of the releases that the judge would hold after `HELD_AT` minutes."""
+    found = (
+        judge(looks_of(runs, row, HELD_AT), THRESHOLDS, complete=True, past=Past(day))
+        for row in range(len(runs.n))
+    )
+    return sum(
+        each.verdict == "inconclusive" and each.suspicion == "likely" for each in found
+    ) / len(runs.n)
+
+
+def newcomers(runs: Runs) -> float:
+    """Return the part of the releases that are rolled back where the days before are not known."""
+    wrong = 0
+    for row in range(len(runs.n)):
+        enough = np.cumsum(runs.e[row]) >= THRESHOLDS.minimum_errors
+        # Evidence grows only where the candidate fails.
+        for minute in np.flatnonzero(enough & (runs.e[row] > 0)):
+            seen = looks_of(runs, row, int(minute) + 1)
+            if judge(seen, THRESHOLDS, complete=False).verdict == "rollback":
+                wrong += 1
+                break
+    return wrong / len(runs.n)
 
 
 def check(runs: Runs, at: Counts, day: History) -> None:
@@ -178,8 +228,7 @@ def check(runs: Runs, at: Counts, day: History) -> None:
             continue
         end = int(at[row]) or MINUTES
         for minutes, expected in ((end, bool(at[row])), (end - 1, False)):
-            rows = zip(*(each[row, :minutes].tolist() for each in runs.sides()), strict=True)
-            looks = [Look(60.0 * minute, n, e, m, b) for minute, (n, e, m, b) in enumerate(rows, 1)]
+            looks = looks_of(runs, row, minutes)
             found = judge(looks, THRESHOLDS, complete=False, past=Past(day)).verdict == "rollback"
             if found != expected:
                 raise AssertionError(f"judge and twin differ: {looks} {day}")
@@ -273,6 +322,8 @@ def flat(cells: Sequence[Cell], needed: Sequence[Needed]) -> dict[str, float | N
         wald = max(each.tenfold[name] / each.wald for each in needed)
         found[f"{prefix}half_failing_requests"] = half if math.isfinite(half) else None
         found[f"{prefix}median_over_wald"] = round(wald, 2) if math.isfinite(wald) else None
+    found["worst_false_rollback_new"] = round(max(c.new for c in healthy), 5)
+    found["worst_false_hold"] = round(max(c.held for c in healthy), 5)
     return found
 
 
@@ -287,6 +338,13 @@ def tables(
         for rate in RATES:
             found = [c for c in healthy if c.kind == kind and c.traffic.per_minute == rate]
             _row(kind, f"{rate:g}", *(f"{100 * max(c.part(n) for c in found):.2f}" for n in NAMES))
+    print("\nThe same of ours: of a new service, and held; in %\n")
+    _row("", "req/min", "new", "held")
+    for kind in KINDS:
+        for rate in RATES:
+            found = [c for c in healthy if c.kind == kind and c.traffic.per_minute == rate]
+            new = f"{100 * max(c.new for c in found):.2f}" if kind in NEWCOMERS else ""
+            _row(kind, f"{rate:g}", new, f"{100 * max(c.held for c in found):.2f}")
     worst = max(healthy, key=lambda cell: cell.part("airlock"))
     hits, runs = worst.hits["airlock"], worst.runs["airlock"]
     low, high = _interval(hits, runs)

@@ -5,17 +5,20 @@ Usage: traffic.py [--json] [--releases N] [--rate N] [--factor N]
 Requests go to the service at a fixed rate through the sandbox's data plane, from a process of its
 own, while one version after the other is released to it; every second one fails a third of its
 requests. ``requests`` were sent. ``lost`` of them got no answer of a revision: everything but the
-failures that a bad version makes itself. ``excess_share`` is the largest share, in percent of all
-requests, that a bad version served beyond its step, less what chance explains (one-sided, 0.1 %).
-``rollback_s`` is the longest time from the moment Monitoring could show the evidence that the
-judge decided on until the last request that the bad version was given, in seconds of the sandbox's
-clock, which runs ``--factor`` times as fast. ``right`` releases ended as they should.
+failures that a bad version makes itself. ``excess_share`` is the largest share, in percent of the
+requests of one step, that a bad version served beyond that step, less what chance explains
+(one-sided, 0.1 %). ``highest_step`` is the largest step, in percent, that a bad version reached; it
+should be the first. ``rollback_s`` is the longest time from the moment at which the judge, had it
+looked every second, could first have read evidence enough, until the last request that the bad
+version was given, in seconds of the sandbox's clock, which runs ``--factor`` times as fast.
+``right`` releases ended as they should.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import math
 import multiprocessing
@@ -25,16 +28,22 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 # In place of this folder, whose faults.py would hide the tests' faults/.
 sys.path[:1] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 import aiohttp  # noqa: E402 - the paths come first
+import msgspec  # noqa: E402
 
 from airlock.clock import ScaledClock  # noqa: E402
-from airlock.gcp.monitoring import DELAY, horizon  # noqa: E402
+from airlock.delivery.client import AGENT  # noqa: E402
+from airlock.delivery.history import PERIOD as HISTORY  # noqa: E402
+from airlock.delivery.judge import judge  # noqa: E402
+from airlock.delivery.record import ANNOTATION, Phase, Record  # noqa: E402
+from airlock.delivery.signals import Signals  # noqa: E402
+from airlock.gcp import monitoring, request_logs  # noqa: E402
 from airlock.sandbox.cloud_run import Pace  # noqa: E402
 from airlock.sandbox.data_plane.proxy import REVISION_HEADER  # noqa: E402
 from airlock.sandbox.stack import Stack  # noqa: E402
@@ -44,9 +53,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
-STEP = 10
-STEPS = f"      steps: [{STEP}, 50, 100]\n      step-duration: 1m"
+    from airlock.config import Thresholds
+    from airlock.gcp.monitoring import Point
+    from airlock.gcp.request_logs import Failure
+
+STEPS = "      steps: [10, 50, 100]\n      step-duration: 1m"
 FAILING = 3
+TOLD = 10
 SURE = 3.09
 """Standard deviations that chance exceeds once in a thousand times."""
 
@@ -92,6 +105,7 @@ def measure(folder: Path, releases: int, rate: float, factor: float) -> dict[str
         good, bad = lab.image("good"), lab.image("bad", every=FAILING)
         lab.release("shop", good, config=config, run="1-1")
         right, rollbacks = 0, []
+        thresholds = config.service("shop").thresholds
         with Load(lab.view("shop").uri, rate) as load:
             for number in range(releases):
                 expected = "rolled-back" if number % 2 else "promoted"
@@ -100,54 +114,106 @@ def measure(folder: Path, releases: int, rate: float, factor: float) -> dict[str
                 right += outcome.result == expected
                 print(f"{number + 1:3} {outcome.result}: {outcome.reason}", file=sys.stderr)
                 if expected == "rolled-back":
-                    rollbacks.append((outcome.plan.candidate, decided(stack, outcome)))
+                    rollbacks.append(records(stack, outcome.plan.candidate))
         answers = load.answers
+        evidence_at = [readable(Recorded(stack, each), each, thresholds) for each in rollbacks]
     tell_lost(answers)
-    excess, seconds = 0.0, 0.0
-    for candidate, at in rollbacks:
-        excess = max(excess, over(answers, candidate))
+    excess, seconds, highest = 0.0, 0.0, 0
+    for written, evidence in zip(rollbacks, evidence_at, strict=True):
+        excess = max(excess, over(answers, written, clock))
+        highest = max(highest, *(record.percent for record in written))
+        candidate = written[0].candidate
         last = max((a.sent for a in answers if a.revision == candidate), default=0.0)
-        evidence = clock.origin + (horizon(at) + DELAY - clock.origin) / factor
-        seconds = max(seconds, (last - evidence) * factor)
+        seconds = max(seconds, clock.origin + (last - clock.origin) * factor - evidence)
     return {
         "requests": len(answers),
         "lost": sum(answer.lost for answer in answers),
         "excess_share": round(excess, 2),
+        "highest_step": highest,
         "rollback_s": round(seconds, 2),
         "right": right,
     }
 
 
-def decided(stack: Stack, outcome: Any) -> float:
-    """Return when the rollback was decided, in seconds of the sandbox's clock."""
-    from airlock.delivery.record import ANNOTATION  # noqa: PLC0415 - after the paths
-
-    records = [
-        json.loads(write.annotations[ANNOTATION]) for write in stack.cloud_run.writes("shop")
+def records(stack: Stack, candidate: str) -> list[Record]:
+    """Return what was written of the rollout of `candidate`, in order."""
+    written = [
+        msgspec.json.decode(write.annotations[ANNOTATION], type=Record)
+        for write in stack.cloud_run.writes("shop")
     ]
-    mine = [r for r in records if r["candidate"] == outcome.plan.candidate]
-    return next((float(r["since"]) for r in mine if r["phase"] == "rollback"), 0.0)
+    return [record for record in written if record.candidate == candidate]
+
+
+class Recorded:
+    """What the metric and the log say of one rollout, to be asked as of any moment since."""
+
+    def __init__(self, stack: Stack, written: Sequence[Record]) -> None:
+        end = written[-1].since + 60
+        start = written[0].since - HISTORY
+        metric = monitoring.connect(stack.environ, "p", "r", "shop")
+        log = request_logs.connect(stack.environ, "p", "r", "shop", agent=AGENT)
+        minute = monitoring.PERIOD
+        self._points = metric.requests(start // minute * minute, (end // minute + 1) * minute)
+        self._failures, self._until = log.failures(written[0].since, end)
+
+    def requests(self, start: float, end: float) -> tuple[Point, ...]:
+        """Return the points of the periods within [start, end]."""
+        return tuple(point for point in self._points if start < point.end <= end)
+
+    def failures(self, start: float, end: float) -> tuple[tuple[Failure, ...], float]:
+        """Return the failures after `start`, and until when they are all there."""
+        found = tuple(each for each in self._failures if start < each.time <= end)
+        return found, min(end, self._until)
+
+
+def readable(recorded: Recorded, written: Sequence[Record], thresholds: Thresholds) -> float:
+    """Return when the judge could first have read evidence enough, on the sandbox's clock.
+
+    What it could have read at a moment that is over can still be asked for: signals only ask for
+    what is old enough to be there.
+    """
+    watched = [record for record in written if record.phase is Phase.STEP]
+    decided = next((r.since for r in written if r.phase is Phase.ROLLBACK), math.inf)
+    signals = Signals(recorded, logs=recorded)
+    for step, following in itertools.zip_longest(watched, watched[1:]):
+        now, end = step.since, following.since if following else decided
+        while now < min(end, step.since + 3600):
+            pair = (step.stable, step.candidate)
+            looks = signals.looks(step.began, now, *pair, percent=step.percent)
+            seen = (*looks, *signals.fast)
+            verdict = judge(seen, thresholds, complete=False, past=signals.past).verdict
+            if verdict == "rollback":
+                return now
+            now += 1.0
+    return decided
 
 
 def tell_lost(answers: Sequence[Answer]) -> None:
     """Say on standard error when requests were lost, and how: a shift, or a machine too busy."""
     start = min((answer.sent for answer in answers), default=0.0)
     lost = Counter((int(a.sent - start), a.status) for a in answers if a.lost)
-    for (second, status), count in sorted(lost.items()):
+    for (second, status), count in sorted(lost.items())[:TOLD]:
         what = f"status {status}" if status else "no answer"
         print(f"    lost in second {second}: {count}, {what}", file=sys.stderr)
 
 
-def over(answers: Sequence[Answer], candidate: str) -> float:
-    """Return by how many percent `candidate` served more than its step, beyond chance."""
-    sent = [answer.sent for answer in answers if answer.revision == candidate]
-    if not sent:
-        return 0.0
-    during = [answer for answer in answers if min(sent) <= answer.sent <= max(sent)]
-    share = len(sent) / len(during)
-    step = STEP / 100
-    chance = SURE * math.sqrt(step * (1 - step) / len(during))
-    return max(0.0, 100 * (share - step - chance))
+def over(answers: Sequence[Answer], written: Sequence[Record], clock: ScaledClock) -> float:
+    """Return by how many percent a candidate served more than a step of its, beyond chance."""
+    most = 0.0
+    steps = [record for record in written if record.phase in {Phase.STEP, Phase.ROLLBACK}]
+    for record, following in itertools.pairwise(steps):
+        start, end = (
+            clock.origin + (each.since - clock.origin) / clock.factor
+            for each in (record, following)
+        )
+        during = [answer for answer in answers if start <= answer.sent < end]
+        if not during:
+            continue
+        served = sum(answer.revision == record.candidate for answer in during)
+        step = record.percent / 100
+        chance = SURE * math.sqrt(step * (1 - step) / len(during))
+        most = max(most, 100 * (served / len(during) - step - chance))
+    return most
 
 
 class Load:

@@ -30,6 +30,10 @@ _PLAIN = 1.05
 
 _HOUR = 60
 _BLOCK = 5
+ASSUMED = 5.0
+"""The dispersion that is reckoned with where none was seen: bursts of three on average, their sizes
+geometric, whose (mean square) / mean is twice the mean less 1."""
+
 _GROWTH = 1.5
 """Bursts that lie within their minutes leave φ alone when minutes are added up to blocks."""
 
@@ -44,6 +48,7 @@ class History:
         dispersion: φ of the errors per block, 1 where they come one by one.
         block: Minutes that are counted together, so that one burst lies within one block.
         known: Whether enough of it was seen to rely on the dispersion.
+        least: The ratio of failed requests to reckon with at least.
     """
 
     requests: int = 0
@@ -51,16 +56,18 @@ class History:
     dispersion: float = 1.0
     block: int = 1
     known: bool = False
+    least: float = 0.0
 
     @property
     def ratio(self) -> float:
         """The ratio of failed requests."""
-        return self.errors / self.requests if self.requests else 0.0
+        seen = self.errors / self.requests if self.requests else 0.0
+        return max(seen, self.least)
 
     @property
     def bursty(self) -> bool:
         """Whether errors come in bursts."""
-        return self.dispersion > 1.0 and self.errors > 0
+        return self.dispersion > 1.0 and self.ratio > 0
 
     @property
     def highest_ratio(self) -> float:
@@ -97,6 +104,26 @@ def measured(minutes: Mapping[float, tuple[int, int]]) -> History:
         block=_BLOCK if lasting else 1,
         known=max(minutes) - min(minutes) >= (_SPAN - 1) * _MINUTE,
     )
+
+
+def assumed(past: History, stable: Mapping[float, tuple[int, int]], least: float) -> History:
+    """Return the history to bet by where `past` cannot vouch for anything.
+
+    Nobody knows then whether errors come in bursts, so that they are taken to. How far, stable's
+    own minutes beside the candidate say, as soon as there are some; without them, `ASSUMED`.
+    Without this a service of bursts that is younger than `known` wants is rolled back, healthy as
+    it is, up to 22 times in a hundred (bursts of 20, 5 % of the traffic).
+
+    Args:
+        past: What is known of the time before.
+        stable: Requests and errors of the stable revision by the minute's end since then.
+        least: The error ratio to reckon with at least: the fewer bursts there are, the more of them
+            fall on one side alone.
+    """
+    now = measured(stable)
+    requests, errors = past.requests + now.requests, past.errors + now.errors
+    dispersion = max(ASSUMED, past.dispersion, now.dispersion)
+    return History(requests, errors, dispersion, past.block, least=least)
 
 
 def _dispersion(minutes: Mapping[float, tuple[int, int]], block: int) -> float:

@@ -12,7 +12,8 @@ Two bets run, and both must be won for a rollback:
   traffic it is the only bet, and the limit is what the days before allow.
 
 "Worse than both" is the intersection of the alternatives, hence the smaller e-value is valid.
-Errors that come in bursts are counted by the burst, as the service's own history says (`history`).
+Errors that come in bursts are counted by the burst, as the service's own history says (`history`);
+where there is too little of it, a bet must be won both ways.
 
 Requests that are slower than a fixed edge, and our own probes, are judged by the same bets, each
 with its equal part of `alpha`.
@@ -29,7 +30,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from airlock.delivery import bets, tails
-from airlock.delivery.history import History
+from airlock.delivery.history import History, assumed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,10 +40,12 @@ if TYPE_CHECKING:
 
 Verdict = Literal["promote", "continue", "rollback", "inconclusive"]
 Kind = Literal["errors", "latency", "probes"]
+Suspicion = Literal["none", "leaning", "likely"]
 
 _HIGHEST_E = 1e9
 _HIGHEST_LOG = 30.0  # above ln of it, and below what overflows
 _WORTH_SAYING = 2.0
+_LIKELY = 0.1
 _MINUTE = 60.0
 
 _MINUTES_WITH_ERRORS = 2
@@ -131,12 +134,15 @@ class Judgement:
         reason: One sentence with the numbers it rests on.
         evidence: The requests that failed.
         decided_by: The kind of evidence that the reason speaks of.
+        suspicion: Whether it leans towards worse, without proof: more fail than may. It is likely
+            where the bet on that pays a tenth of what a rollback needs.
     """
 
     verdict: Verdict
     reason: str
     evidence: Evidence
     decided_by: Kind = "errors"
+    suspicion: Suspicion = "none"
 
 
 @dataclass(frozen=True)
@@ -181,17 +187,20 @@ def judge(
         ):
             reason = f"{_said(stream, evidence)}: {_odds(evidence.e_value, need, stream)}"
             return Judgement("rollback", reason, errors, stream.kind)
+    leaning = [each for each in weighed if _leans(*each, thresholds.minimum_errors)]
+    suspicion: Suspicion = "leaning" if leaning else "none"
+    if any(
+        evidence.e_value >= _LIKELY * need
+        and (not complete or evidence.minutes_with_errors >= _minutes_needed(stream, complete=True))
+        for stream, evidence in leaning
+    ):
+        suspicion = "likely"
     if not complete:
         so_far = f": a bet on worse pays {errors.e_value:,.0f}:1 so far"
         doubt = so_far if errors.e_value >= _WORTH_SAYING else ""
-        return Judgement("continue", f"{_said(first, errors)}{doubt}", errors)
-    return _within(weighed)
-
-
-def suspicious(evidence: Evidence, thresholds: Thresholds) -> bool:
-    """Tell whether more fail than the bound allows, though too few were seen to be sure of it."""
-    most = _bound(evidence, thresholds.tolerance, thresholds.relative_increase) * evidence.requests
-    return evidence.errors >= thresholds.minimum_errors and evidence.errors > most
+        reason = f"{_said(first, errors)}{doubt}"
+        return Judgement("continue", reason, errors, suspicion=suspicion)
+    return replace(_within(weighed), suspicion=suspicion)
 
 
 def clean_requests(bound: float, history: History | None = None) -> int:
@@ -231,33 +240,68 @@ def _warm(looks: Sequence[Look]) -> list[Look]:
 
 
 def _weigh(stream: _Stream) -> Evidence:
-    looks, history = stream.looks, stream.history
-    minutes = _minutes(looks)
-    everything = _blocks(minutes, history.block)
-    stable_requests = sum(look.stable_requests for look in looks)
-    if stable_requests:
-        compared, alone = _paired(minutes)
-        against_stable = bets.against_stable(
-            _blocks(compared, history.block), stream.increase, history
-        )
-        # The minutes are apart, so that the product of both bets is a bet as well.
-        lonely = bets.against_limit(
-            _blocks(alone, history.block), _past_limit(stream.tolerance, history), history
-        )
-        tolerated = bets.against_limit(everything, stream.tolerance, history)
-        log = min(against_stable + lonely, tolerated)
-    else:
-        limit = _past_limit(stream.tolerance, history)
-        log = bets.against_limit(everything, limit, history)
+    minutes = _minutes(stream.looks)
+    everything = _blocks(minutes, stream.history.block)
+    log = min(_log_e(stream, minutes, bursts) for bursts in _bursts(stream, minutes))
+    return replace(
+        _total(stream.looks),
+        minutes_with_errors=sum(1 for cell in everything if cell[1]),
+        e_value=min(_HIGHEST_E, math.exp(min(log, _HIGHEST_LOG))),
+    )
+
+
+def _log_e(stream: _Stream, minutes: Sequence[_Minute], bursts: History) -> float:
+    """Return ln of the smaller e-value, if errors clump as `bursts` says."""
+    block = bursts.block
+    everything = _blocks(minutes, block)
+    limit = _past_limit(stream.tolerance, stream.history)
+    if not any(look.stable_requests for look in stream.looks):
+        return bets.against_limit(everything, limit, bursts)
+    compared, alone = _paired(minutes)
+    against_stable = bets.against_stable(_blocks(compared, block), stream.increase, bursts)
+    # The minutes are apart, so that the product of both bets is a bet as well.
+    lonely = bets.against_limit(_blocks(alone, block), limit, bursts)
+    tolerated = bets.against_limit(everything, stream.tolerance, bursts)
+    return min(against_stable + lonely, tolerated)
+
+
+def _bursts(stream: _Stream, minutes: Sequence[_Minute]) -> tuple[History, ...]:
+    """Return how errors may clump: as they did in the past or, where that is not known, two ways.
+
+    Each bet is valid for its own way, and so the smaller one is for both.
+    """
+    if stream.history.known:
+        return (stream.history,)
+    stable = {_MINUTE * (each.index + 1): each.cell[2:] for each in minutes if each.over}
+    return replace(stream.history, dispersion=1.0), assumed(
+        stream.history, stable, stream.tolerance
+    )
+
+
+def _total(looks: Sequence[Look]) -> Evidence:
+    """Return what was seen, without what it is worth."""
     return Evidence(
         requests=sum(look.requests for look in looks),
         errors=sum(look.errors for look in looks),
-        stable_requests=stable_requests,
+        stable_requests=sum(look.stable_requests for look in looks),
         stable_errors=sum(look.stable_errors for look in looks),
-        minutes_with_errors=sum(1 for cell in everything if cell[1]),
-        e_value=min(_HIGHEST_E, math.exp(min(log, _HIGHEST_LOG))),
+        minutes_with_errors=0,
+        e_value=0.0,
         estimated=not all(look.counted for look in looks),
     )
+
+
+def _leans(stream: _Stream, evidence: Evidence, least: int) -> bool:
+    """Tell whether more fail than the bound allows, in all or in what nobody has counted yet.
+
+    No proof, and none is needed to wait: a candidate may have gone bad after minutes without fault.
+    """
+    fresh = _total([look for look in stream.looks if not look.counted])
+    for seen in (evidence, fresh):
+        bound = _bound(seen, _limit(stream.tolerance, seen, stream.history), stream.increase)
+        if seen.errors >= least and seen.errors > bound * seen.requests:
+            return True
+    return False
 
 
 def _minutes_needed(stream: _Stream, *, complete: bool) -> int:
@@ -436,7 +480,9 @@ def _counts(evidence: Evidence, slower: str, history: History) -> str:
             stable += f" ({_of(history.errors, history.requests)} in the days before)"
     if not evidence.requests:
         return f"candidate had no requests, {stable}"
-    about = "about " if evidence.estimated else ""
+    # An estimate below what has failed is none.
+    about = "at least " if evidence.errors == evidence.requests else "about "
+    about = about if evidence.estimated else ""
     verb, what = ("answered", f" requests{slower}") if slower else ("failed", " requests")
     return f"candidate {verb} {_of(evidence.errors, evidence.requests, what, about)}, {stable}"
 
@@ -444,6 +490,7 @@ def _counts(evidence: Evidence, slower: str, history: History) -> str:
 def _odds(e_value: float, need: float, stream: _Stream) -> str:
     odds = "over a billion" if e_value >= _HIGHEST_E else f"{e_value:,.0f}"
     bursts = ", counted by the burst" if stream.history.bursty else ""
+    bursts = bursts if stream.history.known else ", even if errors come in bursts"
     return f"a bet on worse pays {odds}:1{bursts}, and {need:,.0f}:1 is enough"
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airlock.delivery import start, writes
-from airlock.delivery.judge import judge, suspicious
+from airlock.delivery.judge import judge
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import (
@@ -28,13 +28,15 @@ from airlock.delivery.traffic import (
 from airlock.gcp.monitoring import DELAY, PERIOD
 
 if TYPE_CHECKING:
-    from airlock.delivery.judge import Evidence, Judgement
+    from airlock.delivery.judge import Evidence, Judgement, Suspicion
     from airlock.delivery.model import Action
     from airlock.delivery.plan import Plan
     from airlock.gcp.model import ServiceView
 
 SETTLE_POLL = 2.0
-WATCH_POLL = 10.0
+WATCH_POLL: dict[Suspicion, float] = {"none": 10.0, "leaning": 2.0, "likely": 1.0}
+"""Seconds between looks, by how near a rollback seems. Cloud Logging allows 60 reads a minute."""
+
 _SHORTEST = 0.1
 _OUTAGE = 0.5
 
@@ -197,13 +199,10 @@ def _judged(  # noqa: PLR0911 - see decide
         probes=seen.probes,
     )
     policy = plan.config.thresholds.on_inconclusive
-    # Nobody gets more of a candidate that looks bad: it is watched for as long again before the
-    # policy counts.
-    again = (
-        judgement.verdict == "inconclusive"
-        and suspicious(judgement.evidence, plan.config.thresholds)
-        and seen.horizon < record.since + 2 * duration
-    )
+    # Nobody gets more of a candidate that looks bad. To wait for more takes no proof, only an end.
+    patience = record.since + duration + writes.longer(duration)
+    again = complete and judgement.suspicion != "none" and seen.horizon < patience
+    likely = judgement.suspicion == "likely"
     if judgement.verdict == "rollback":
         return _fail(
             plan, seen, record, view, judgement.reason, now=now, judgement=judgement, blamed=True
@@ -211,17 +210,19 @@ def _judged(  # noqa: PLR0911 - see decide
     if judgement.verdict == "continue" or again:
         part = (now - record.since) / (duration + DELAY + PERIOD)
         text = f"at {record.percent} %: {judgement.reason}"
+        text += "; watched on, because more fail than may" if again else ""
         # A look before there is something new to see is one for other people's changes only.
         news = seen.horizon + PERIOD + DELAY - now
-        pause = min(WATCH_POLL, max(news, _SHORTEST))
+        pause = min(WATCH_POLL[judgement.suspicion], max(news, _SHORTEST))
         return Wait(pause, text, _done(plan, record, part), judgement)
     if _outage(judgement.evidence):
         why = f"{judgement.reason}; most requests to stable fail as well: an outage, not a verdict"
         return writes.close(record, Phase.HELD, f"{why}; traffic stays", now, judgement)
     if judgement.verdict == "inconclusive" and policy == "rollback":
         return _fail(plan, seen, record, view, judgement.reason, now=now, judgement=judgement)
-    if judgement.verdict == "inconclusive" and policy == "hold" and not baking:
+    if judgement.verdict == "inconclusive" and (policy == "hold" or likely) and not baking:
         why = f"{judgement.reason}; traffic stays at {record.percent} %"
+        why += ", because it is likely to be worse" if likely else ""
         return writes.close(record, Phase.HELD, why, now, judgement)
     if baking:
         return writes.finish(record, view, now)

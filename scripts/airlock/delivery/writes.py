@@ -41,6 +41,8 @@ COMMIT_LABEL = "commit-sha"
 """Label with the commit of a revision; google-github-actions/deploy-cloudrun sets the same."""
 
 
+_LONGER = 20 * 60.0
+
 _APPROVAL = 30 * 86_400.0
 _REMEMBERED = 5
 
@@ -61,6 +63,15 @@ def overruled(record: Record, view: ServiceView) -> bool:
     return desired(view) != intended(record)
 
 
+def longer(duration: float) -> float:
+    """Return for how many seconds more a step of `duration` is watched while it looks bad.
+
+    As long again, and 20 minutes at least: where a service fails in bursts that last for minutes
+    (blocks of five, see `history`), four of them tell a candidate that is bad throughout.
+    """
+    return max(duration, _LONGER)
+
+
 def lease(plan: Plan, phase: Phase, now: float) -> float:
     """Return until when a process that enters `phase` now may be silent and alive.
 
@@ -73,13 +84,12 @@ def lease(plan: Plan, phase: Phase, now: float) -> float:
     longest = float(config.rollout.ready_timeout)
     if plan.stepwise:
         longest += config.rollout.step_gap
-    if phase is Phase.BAKE:
-        longest += config.rollout.bake + DELAY + 2 * PERIOD
     if phase is Phase.DEPLOY:
         longest += config.smoke.timeout
-    elif phase is Phase.STEP:
-        # Twice, for a step that is watched again.
-        longest += 2 * config.rollout.step_duration + DELAY + 2 * PERIOD
+    elif phase in {Phase.STEP, Phase.BAKE}:
+        baking = phase is Phase.BAKE
+        watched = config.rollout.bake if baking else config.rollout.step_duration
+        longest += watched + longer(watched) + DELAY + 2 * PERIOD
     return now + longest + GRACE
 
 

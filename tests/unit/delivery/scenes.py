@@ -14,7 +14,7 @@ from airlock.gcp.model import Change, Target
 from unit.delivery.world import Prober, Requests, World, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airlock.delivery.plan import Plan
     from airlock.delivery.record import Record
@@ -30,9 +30,11 @@ def rollout(
     probe: Prober | None = None,
     with_plan: Plan | None = None,
     per_minute: int = 1200,
+    bursts: int = 0,
+    minutes: Mapping[int, int] | None = None,
     notify: Callable[[Progress], None] = lambda _: None,
 ) -> Outcome:
-    source = Requests(world, per_minute, {"shop-new": failing})
+    source = Requests(world, per_minute, {"shop-new": failing}, bursts, minutes or {})
     return Rollout(
         with_plan or plan(),
         world,

@@ -19,7 +19,6 @@ from airlock.delivery.judge import (
     _paired,
     clean_requests,
     judge,
-    suspicious,
 )
 from simulation import oracle
 from simulation.traffic import Traffic, histories, releases
@@ -154,6 +153,9 @@ def test_what_is_estimated_can_roll_back_but_not_promote() -> None:
     found = judge(bad, THRESHOLDS, complete=False)
     assert found.verdict == "rollback"
     assert "100 of about 200 requests" in found.reason
+    unknown = [Look(60.0 * i, 9, 9, 100, 0, counted=False) for i in (1, 2)]
+    found = judge(unknown, THRESHOLDS, complete=False)
+    assert found.reason.startswith("candidate failed 18 of at least 18 requests")
 
 
 class TestLatency:
@@ -252,11 +254,38 @@ def test_one_burst_or_too_few_errors_do_not_roll_back() -> None:
 
 
 def test_where_there_is_one_minute_to_see_it_decides_once_the_step_is_over() -> None:
-    only = looks((990, 90, 900, 0))
+    only = looks((990, 90, 9000, 0))
     assert judge(only, THRESHOLDS, complete=False).verdict == "continue"
     assert judge(only, THRESHOLDS, complete=True).verdict == "rollback"
-    burst = looks((990, 90, 900, 0), (990, 0, 900, 0))
+    burst = looks((990, 90, 9000, 0), (990, 0, 9000, 0))
     assert judge(burst, THRESHOLDS, complete=True).verdict == "inconclusive"
+
+
+def test_bursts_are_reckoned_with_where_nobody_knows_of_any() -> None:
+    def minutes_needed(n: int, e: int, m: int, b: int) -> int:
+        rows = [(n, e, m, b)] * 30
+        found = (judge(looks(*rows[:end]), THRESHOLDS, complete=False) for end in range(1, 30))
+        return next(end for end, each in enumerate(found, 1) if each.verdict == "rollback")
+
+    assert minutes_needed(60, 20, 540, 0) == 2
+    assert minutes_needed(6, 2, 54, 0) == 3
+    # Where both have as many requests, a burst falls on either side as easily.
+    assert minutes_needed(60, 20, 60, 0) == 9
+    day = past(requests=10**6, errors=2000)
+    even = looks((60, 20, 60, 0))
+    assert judge(even, THRESHOLDS, complete=False, past=day).verdict == "rollback"
+    # Stable's own minutes show how large they are.
+    calm, wild = [(100, 10, 900, 0)] * 3, [(100, 10, 900, b) for b in (0, 200, 0)]
+    assert weigh(looks(*wild), THRESHOLDS).e_value < weigh(looks(*calm), THRESHOLDS).e_value / 10
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 30)] * 4), max_size=6))
+def test_what_is_not_known_is_never_held_against_the_candidate(
+    rows: list[tuple[int, int, int, int]],
+) -> None:
+    seen = looks(*[(n + e, e, m + b, b) for n, e, m, b in rows])
+    plain = weigh(seen, THRESHOLDS, History(known=True)).e_value
+    assert weigh(seen, THRESHOLDS).e_value <= plain * (1 + 1e-9)
 
 
 def test_millions_of_errors_are_judged_at_once() -> None:
@@ -273,19 +302,55 @@ def test_the_reason_is_in_plain_words() -> None:
     assert found.verdict == "rollback"
     assert found.reason == (
         "candidate failed 31 of 640 requests (4.8 %), stable 2 of 9,120 (0.02 %): "
-        "a bet on worse pays over a billion:1, and 100:1 is enough"
+        "a bet on worse pays 255:1, even if errors come in bursts, and 100:1 is enough"
     )
+    day = past(requests=10**6, errors=2000)
+    found = judge(looks((320, 31, 4560, 2)), THRESHOLDS, complete=False, past=day)
+    assert found.reason.endswith(": a bet on worse pays over a billion:1, and 100:1 is enough")
+    found = judge(looks((320, 15, 4560, 1), (320, 16, 4560, 1)), THRESHOLDS, complete=False)
     assert found.evidence.minutes_with_errors == 2
 
 
-def test_suspicion_needs_errors_above_the_bound_and_enough_of_them() -> None:
-    def seen(requests: int, errors: int, stable_errors: int = 0) -> bool:
-        return suspicious(Evidence(requests, errors, 1000, stable_errors, 2, 1.0), THRESHOLDS)
+def suspicion(*seen: Look, complete: bool = True) -> str:
+    found = judge(seen, THRESHOLDS, complete=complete)
+    assert found.verdict != "rollback"
+    return found.suspicion
 
-    assert seen(105, 6)
-    assert not seen(19, 1)
-    assert not seen(10_000, 6)
-    assert not seen(105, 6, stable_errors=50)
+
+def test_suspicion_needs_errors_above_the_bound_and_enough_of_them() -> None:
+    # In one minute of two, so that it is no proof.
+    def seen(requests: int, errors: int, stable_errors: int = 0) -> str:
+        return suspicion(*looks((requests, errors, 1000, stable_errors), (1, 0, 1, 0)))
+
+    assert seen(105, 6) == "leaning"
+    assert seen(19, 1) == "none"
+    assert seen(10_000, 6) == "none"
+    assert seen(105, 6, stable_errors=50) == "none"
+
+
+def test_worse_is_likely_where_the_bet_pays_a_tenth_of_what_a_rollback_needs() -> None:
+    assert suspicion(*looks((60, 2, 600, 0), (60, 2, 600, 0))) == "likely"
+    assert suspicion(*looks((100, 2, 900, 0), (100, 1, 900, 0))) == "leaning"
+    # One minute may be one burst, unless there is still time to see.
+    burst = looks((105, 12, 2000, 0), (1, 0, 1, 0))
+    assert (suspicion(*burst), suspicion(*burst, complete=False)) == ("leaning", "likely")
+
+
+def test_failures_that_nobody_has_counted_yet_are_suspicious_after_clean_minutes() -> None:
+    clean = looks((20_000, 0, 180_000, 0))
+    assert judge(clean, THRESHOLDS, complete=True).verdict == "promote"
+    fresh = Look(120.0, 1000, 40, 9000, 0, counted=False)
+    assert judge((*clean, fresh), THRESHOLDS, complete=True).verdict == "promote"
+    assert suspicion(*clean, fresh) == "leaning"
+
+
+def test_slow_requests_and_failing_probes_are_suspicious_as_well() -> None:
+    day = Past(errors=History(10**6, 0, known=True), slow=History(10**6, 50_000), edge=0.5)
+    slow = [Look(60.0 * i, 60, 0, 1000, 0, slow=8, stable_slow=50) for i in (1, 2, 3)]
+    found = judge(slow, Thresholds(latency=Latency()), complete=True, past=day)
+    assert (found.verdict, found.suspicion) == ("inconclusive", "leaning")
+    probes = looks((200, 3, 0, 0))
+    assert judge((), THRESHOLDS, complete=False, probes=probes).suspicion == "leaning"
 
 
 def test_too_few_requests_are_said_to_be_too_few() -> None:

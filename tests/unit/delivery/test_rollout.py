@@ -202,6 +202,37 @@ def test_a_candidate_that_looks_bad_gets_no_more_before_it_was_watched_again() -
     assert world.served == OLD
 
 
+def test_a_short_step_is_not_passed_while_errors_that_may_be_bursts_are_weighed() -> None:
+    world = World.serving()
+    short = plan(service(steps=(10, 50, 100), step_duration=Span(60)))
+    outcome = rollout(world, failing=1 / 3, with_plan=short, per_minute=600, bursts=90)
+    assert outcome.result == "rolled-back"
+    assert "counted by the burst" in outcome.reason
+    assert outcome.steps[0].watched > 2 * 60 + 240
+    assert {shares.get("shop-new", 0) for _, shares in world.traffic} == {0, 10}
+    assert world.served == OLD
+
+
+def test_a_candidate_that_is_likely_to_be_worse_is_not_promoted_with_a_warning() -> None:
+    world = World.serving()
+    outcome = rollout(world, per_minute=240, minutes=dict.fromkeys((1, 3, 5, 9, 13, 17, 21), 1))
+    assert outcome.result == "held"
+    assert outcome.reason.endswith("traffic stays at 5 %, because it is likely to be worse")
+    assert world.served == {"shop-old": 95, "shop-new": 5}
+    (step,) = outcome.steps
+    assert 25 * 60 < step.watched < 31 * 60
+
+
+def test_one_burst_keeps_a_candidate_waiting_but_not_for_ever() -> None:
+    world = World.serving()
+    progress: list[Progress] = []
+    outcome = rollout(world, per_minute=120, minutes={2: 3}, notify=progress.append)
+    assert (outcome.result, outcome.doubtful) == ("promoted", True)
+    first, *_ = outcome.steps
+    assert first.watched > 25 * 60
+    assert any(each.text.endswith("because more fail than may") for each in progress)
+
+
 def test_a_busy_service_is_waited_for_but_not_for_ever() -> None:
     world = World.serving()
     assert world.view

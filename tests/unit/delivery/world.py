@@ -194,20 +194,29 @@ class Requests:
         world: The world.
         per_minute: Requests per minute.
         failing: Share of each revision's requests that fail.
+        bursts: Failed requests of shop-old in one minute of each hour in the days before.
+        minutes: How many of shop-new's fail in which minutes since the world began, instead.
     """
 
     world: World
     per_minute: int = 1200
     failing: Mapping[str, float] = field(default_factory=dict)
+    bursts: int = 0
+    minutes: Mapping[int, int] = field(default_factory=dict)
 
     def requests(self, start: float, end: float) -> tuple[Point, ...]:
         points = []
         minute = start + 60
         while minute <= end:
             shares = [shares for since, shares in self.world.traffic if since <= minute - 60]
-            for revision, percent in (shares[-1] if shares else {}).items():
+            before = {"shop-old": 100} if self.bursts else {}
+            for revision, percent in (shares[-1] if shares else before).items():
                 total = self.per_minute * percent // 100
                 failed = round(total * self.failing.get(revision, 0.0))
+                if revision == "shop-new" and self.minutes:
+                    failed = self.minutes.get(round(minute - START) // 60, 0)
+                elif revision == "shop-old" and not shares and minute % 3600 == 0:
+                    failed = self.bursts
                 points += [
                     Point(minute, revision, "2xx", total - failed),
                     Point(minute, revision, "5xx", failed),
