@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
+from airlock.delivery.client import AGENT
 from airlock.delivery.plan import identity
 from airlock.delivery.report import rollback_page
-from airlock.delivery.rollback import carry_out, plan_rollback
+from airlock.delivery.rollback import RollbackPlan, carry_out, plan_rollback, refuse_in_outage
+from airlock.delivery.signals import Signals
+from airlock.delivery.traffic import served
 from airlock.errors import AirlockError
-from airlock.gcp import cloud_run
+from airlock.gcp import cloud_run, monitoring, request_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airlock.cli.console import Console
+    from airlock.cli.release import Chosen
+    from airlock.gcp.model import ServiceView
 
 
 @click.command("rollback")
@@ -33,11 +44,20 @@ from airlock.gcp import cloud_run
     show_envvar=True,
     help="Say what it would do, and do nothing.",
 )
-def command(service: str, config: str, to: str, *, dry_run: bool) -> int:
+@click.option(
+    "--force",
+    is_flag=True,
+    envvar="AIRLOCK_FORCE",
+    show_envvar=True,
+    help="Go back also where the target fails as much as what it replaces.",
+)
+def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -> int:
     """Send all of a service's traffic back to a good revision.
 
     It says what it will do before doing it. The target is a named revision that is ready, never
-    "latest", which after a bad release is the bad one. A rollout under way is ended by this.
+    "latest", which after a bad release is the bad one. A rollout under way is ended by this. Where
+    both revisions have traffic and most requests to both fail, it is an outage: nothing is done
+    without --force.
 
     \b
     Exit codes: 0 done, or nothing to do; 2 not possible.
@@ -58,6 +78,8 @@ def command(service: str, config: str, to: str, *, dry_run: bool) -> int:
         )
     plan = plan_rollback(view, cloud.revisions(target.name), to)
     console.info(plan.reason)
+    if plan.needed and not force:
+        _refuse_in_outage(console, environ, target, view, plan)
     if plan.needed and not dry_run:
         with console.progress(f"Going back to {plan.target}") as bar:
             carry_out(
@@ -73,3 +95,26 @@ def command(service: str, config: str, to: str, *, dry_run: bool) -> int:
     console.output("changed", "true" if plan.needed and not dry_run else "false")
     console.output("reason", plan.reason)
     return 0
+
+
+def _refuse_in_outage(
+    console: Console,
+    environ: Mapping[str, str],
+    chosen: Chosen,
+    view: ServiceView,
+    plan: RollbackPlan,
+) -> None:
+    """Raise where the target fails as well; what cannot be read does not keep anybody from it."""
+    shares = served(view)
+    if not (shares.get(plan.target) and shares.get(plan.leaving)):
+        return
+    where = (chosen.config.project, chosen.config.region, chosen.config.name or chosen.key)
+    now = clock_from(environ).now()
+    try:
+        logs = request_logs.connect(environ, *where, agent=AGENT)
+        signals = Signals(monitoring.connect(environ, *where), logs=logs)
+        looks = signals.newest(now, plan.target, plan.leaving, shares[plan.leaving])
+    except AirlockError as error:
+        console.info(f"Not known whether {plan.target} fails as well: {error}")
+        return
+    refuse_in_outage(plan, looks)

@@ -46,6 +46,7 @@ _HIGHEST_E = 1e9
 _HIGHEST_LOG = 30.0  # above ln of it, and below what overflows
 _WORTH_SAYING = 2.0
 _LIKELY = 0.1
+_OUTAGE = 0.5
 _MINUTE = 60.0
 
 _MINUTES_WITH_ERRORS = 2
@@ -203,6 +204,28 @@ def judge(
     return replace(_within(weighed), suspicion=suspicion)
 
 
+def total(looks: Sequence[Look]) -> Evidence:
+    """Return what was seen, without what it is worth."""
+    return Evidence(
+        requests=sum(look.requests for look in looks),
+        errors=sum(look.errors for look in looks),
+        stable_requests=sum(look.stable_requests for look in looks),
+        stable_errors=sum(look.stable_errors for look in looks),
+        minutes_with_errors=0,
+        e_value=0.0,
+        estimated=not all(look.counted for look in looks),
+    )
+
+
+def outage(evidence: Evidence) -> bool:
+    """Tell whether both sides fail so much that neither going on nor going back would help."""
+    both = (
+        (evidence.errors, evidence.requests),
+        (evidence.stable_errors, evidence.stable_requests),
+    )
+    return all(requests and errors / requests >= _OUTAGE for errors, requests in both)
+
+
 def clean_requests(bound: float, history: History | None = None) -> int:
     """Return how many requests without an error bring the error ratio below `bound`.
 
@@ -244,7 +267,7 @@ def _weigh(stream: _Stream) -> Evidence:
     everything = _blocks(minutes, stream.history.block)
     log = min(_log_e(stream, minutes, bursts) for bursts in _bursts(stream, minutes))
     return replace(
-        _total(stream.looks),
+        total(stream.looks),
         minutes_with_errors=sum(1 for cell in everything if cell[1]),
         e_value=min(_HIGHEST_E, math.exp(min(log, _HIGHEST_LOG))),
     )
@@ -278,25 +301,12 @@ def _bursts(stream: _Stream, minutes: Sequence[_Minute]) -> tuple[History, ...]:
     )
 
 
-def _total(looks: Sequence[Look]) -> Evidence:
-    """Return what was seen, without what it is worth."""
-    return Evidence(
-        requests=sum(look.requests for look in looks),
-        errors=sum(look.errors for look in looks),
-        stable_requests=sum(look.stable_requests for look in looks),
-        stable_errors=sum(look.stable_errors for look in looks),
-        minutes_with_errors=0,
-        e_value=0.0,
-        estimated=not all(look.counted for look in looks),
-    )
-
-
 def _leans(stream: _Stream, evidence: Evidence, least: int) -> bool:
     """Tell whether more fail than the bound allows, in all or in what nobody has counted yet.
 
     No proof, and none is needed to wait: a candidate may have gone bad after minutes without fault.
     """
-    fresh = _total([look for look in stream.looks if not look.counted])
+    fresh = total([look for look in stream.looks if not look.counted])
     for seen in (evidence, fresh):
         bound = _bound(seen, _limit(stream.tolerance, seen, stream.history), stream.increase)
         if seen.errors >= least and seen.errors > bound * seen.requests:

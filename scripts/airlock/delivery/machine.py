@@ -15,7 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airlock.delivery import start, writes
-from airlock.delivery.judge import judge
+from airlock.delivery.capacity import unfit
+from airlock.delivery.judge import judge, outage
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import (
@@ -28,7 +29,7 @@ from airlock.delivery.traffic import (
 from airlock.gcp.monitoring import DELAY, PERIOD
 
 if TYPE_CHECKING:
-    from airlock.delivery.judge import Evidence, Judgement, Suspicion
+    from airlock.delivery.judge import Judgement, Suspicion
     from airlock.delivery.model import Action
     from airlock.delivery.plan import Plan
     from airlock.gcp.model import ServiceView
@@ -38,7 +39,6 @@ WATCH_POLL: dict[Suspicion, float] = {"none": 10.0, "leaning": 2.0, "likely": 1.
 """Seconds between looks, by how near a rollback seems. Cloud Logging allows 60 reads a minute."""
 
 _SHORTEST = 0.1
-_OUTAGE = 0.5
 
 RESULTS: dict[Phase, Result] = {
     Phase.PROMOTED: "promoted",
@@ -51,11 +51,13 @@ RESULTS: dict[Phase, Result] = {
 """How a rollout ended, by the phase it was closed in."""
 
 
-def wanted(plan: Plan, view: ServiceView | None, held: int | None) -> tuple[str, ...]:
+def wanted(
+    plan: Plan, view: ServiceView | None, held: int | None, last: Record | None = None
+) -> tuple[str, ...]:
     """Return the short names of the revisions that `decide` will want to know about."""
     if view is None:
         return ()
-    record = read(view)
+    record = read(view) or last
     if held is None:
         stable = [record.stable] if record and record.stable else []
         return tuple(dict.fromkeys([*served(view), *stable]))
@@ -138,15 +140,17 @@ def _deploy(  # noqa: PLR0911 - see decide
         return _tested(plan, view, record, "ingress is internal: not tested from outside", now=now)
     if seen.warm is None:
         return Warm(url)
+    # Who comes from outside finds nothing of an internal service, which is not the image's fault.
+    outside = view.internal and (seen.warm.missing or not seen.warm.answered)
+    hint = "; ingress is internal, see `smoke.internal`" if outside else ""
     if not seen.warm.answered:
-        hint = "; ingress is internal, see `smoke.internal`" if view.internal else ""
         why = f"warm-up failed: {seen.warm.reason}{hint}"
-        return _fail(plan, seen, record, view, why, now=now, blamed=True)
+        return _fail(plan, seen, record, view, why, now=now, blamed=not outside)
     if seen.smoke is None:
         return Smoke(url)
     if not seen.smoke.passed:
-        why = f"smoke tests failed: {seen.smoke.reason}"
-        return _fail(plan, seen, record, view, why, now=now, blamed=True)
+        why = f"smoke tests failed: {seen.smoke.reason}{hint}"
+        return _fail(plan, seen, record, view, why, now=now, blamed=not outside)
     return _tested(plan, view, record, f"tested at {url}", now=now)
 
 
@@ -215,7 +219,7 @@ def _judged(  # noqa: PLR0911 - see decide
         news = seen.horizon + PERIOD + DELAY - now
         pause = min(WATCH_POLL[judgement.suspicion], max(news, _SHORTEST))
         return Wait(pause, text, _done(plan, record, part), judgement)
-    if _outage(judgement.evidence):
+    if outage(judgement.evidence):
         why = f"{judgement.reason}; most requests to stable fail as well: an outage, not a verdict"
         return writes.close(record, Phase.HELD, f"{why}; traffic stays", now, judgement)
     if judgement.verdict == "inconclusive" and policy == "rollback":
@@ -229,15 +233,6 @@ def _judged(  # noqa: PLR0911 - see decide
     if record.percent >= plan.until:
         return writes.pause(plan, record, now, judgement.reason, judgement)
     return writes.shift(plan, view, record, record.step + 1, now=now, judgement=judgement)
-
-
-def _outage(evidence: Evidence) -> bool:
-    """Tell whether both sides fail so much that neither going on nor going back would help."""
-    both = (
-        (evidence.errors, evidence.requests),
-        (evidence.stable_errors, evidence.stable_requests),
-    )
-    return all(requests and errors / requests >= _OUTAGE for errors, requests in both)
 
 
 def _rollback(record: Record, view: ServiceView, now: float) -> Action:
@@ -262,10 +257,9 @@ def _fail(
     blamed: bool = False,
 ) -> Action:
     """Go back; where stable cannot serve, leave traffic as it is and say so instead."""
-    target = seen.revisions.get(record.stable)
-    if target and target.state != "ready":
-        state = target.reason or target.state
-        why = f"{reason}; traffic stays, because {record.stable} is not ready either ({state})"
+    broken = unfit(view, record.stable, seen.revisions.get(record.stable))
+    if record.stable and broken:
+        why = f"{reason}; traffic stays, because {broken}"
         return writes.close(record, Phase.HELD, why, now, judgement)
     wait = float(plan.config.rollout.ready_timeout)
     return writes.back(record, view, reason, now=now, wait=wait, judgement=judgement, blamed=blamed)

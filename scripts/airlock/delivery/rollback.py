@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from airlock.delivery import writes
 from airlock.delivery.apply import apply_and_watch
+from airlock.delivery.capacity import smaller, unfit
+from airlock.delivery.judge import outage, total
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import WHOLE, described, desired, served
 from airlock.errors import AirlockError
@@ -15,10 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airlock.clock import Clock
+    from airlock.delivery.judge import Look
     from airlock.delivery.model import Write
     from airlock.delivery.plan import Identity
     from airlock.delivery.ports import Cloud
     from airlock.gcp.model import RevisionView, ServiceView
+
+
+_ERRORS = 3
 
 
 @dataclass(frozen=True)
@@ -68,23 +74,45 @@ def plan_rollback(
         raise AirlockError(
             f"no revision {target!r}", where=view.name, fix=f"Ready ones, newest first: {listed}"
         )
-    if known[target].state != "ready":
-        raise AirlockError(
-            f"revision {target} is not ready ({known[target].reason or known[target].state})",
-            where=view.name,
-            fix="Name another with --to",
+    if broken := unfit(view, target, known[target]):
+        fix = (
+            "Give it instances, then try again" if view.by_hand == 0 else "Name another with --to"
         )
+        raise AirlockError(f"revision {broken}", where=view.name, fix=fix)
     left = [record.candidate, *_by_share(shares)] if record and record.open else _by_share(shares)
     bad = next((name for name in left if name != target), target)
     whole = {target: WHOLE}
     needed = not shares == whole == desired(view) or bool(record and record.open)
     now = described(shares)
-    reason = (
-        f"{target} serves everything already"
-        if not needed
-        else f"all traffic goes to {target}, because {why}; now: {now}"
-    )
+    reason = f"{target} serves everything already"
+    if needed:
+        reason = f"all traffic goes to {target}, because {why}; now: {now}"
+        limit = smaller(known[target], known.get(bad))
+        reason += f"; {limit}" if limit else ""
     return RollbackPlan(view.name, target, bad, reason, needed)
+
+
+def refuse_in_outage(plan: RollbackPlan, looks: Sequence[Look]) -> None:
+    """Raise where the target fails as much as what is left for it: going back ends no outage.
+
+    Args:
+        plan: What is about to be done.
+        looks: The newest minutes, the target as stable beside what is left.
+
+    Raises:
+        AirlockError: Most requests to both fail.
+    """
+    seen = total(looks)
+    if min(seen.errors, seen.stable_errors) < _ERRORS or not outage(seen):
+        return
+    theirs = f"{seen.stable_errors} of {seen.stable_requests}"
+    others = f"{seen.errors} of {seen.requests}"
+    raise AirlockError(
+        f"{plan.target} fails as well ({theirs} requests in the last minutes, {plan.leaving} "
+        f"{others}): an outage that going back would not end",
+        where=plan.service,
+        fix="Look at what both depend on; --force goes back all the same",
+    )
 
 
 def carry_out(

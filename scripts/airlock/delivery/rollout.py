@@ -15,6 +15,7 @@ import msgspec
 from airlock.delivery import machine, writes
 from airlock.delivery.apply import newest
 from airlock.delivery.cancel import Cancelled
+from airlock.delivery.capacity import unfit
 from airlock.delivery.journal import Decision, Journal, StepLog, said
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
 from airlock.delivery.preview import preview
@@ -227,7 +228,7 @@ class Rollout:
     def _observe(self) -> None:
         before = self._seen
         view = self._newest()
-        names = machine.wanted(self._plan, view, before.held)
+        names = machine.wanted(self._plan, view, before.held, before.last)
         found = {name: self._cloud.revision(self._plan.service, name) for name in names}
         now = self._clock.now()
         record = read(view) if view else None
@@ -307,6 +308,9 @@ class Rollout:
         except Cancelled as signal:
             return self._cancelled(str(signal))
         except Exception as second:  # noqa: BLE001 - whatever it is, the first reason is told
+            if _text(second) == reason:
+                later = "traffic stays as it is until settle-traffic puts it right"
+                return self._outcome("failed", f"{reason.rstrip('.')}; {later}")
             return self._outcome("failed", f"{reason} Then the way back failed: {_text(second)}")
         if self._seen.held is None:
             # Not one of our writes arrived, so that nothing was changed.
@@ -395,6 +399,11 @@ class Rollout:
             return writes.abandon(record, view, now)
         if hold:
             return writes.close(record, Phase.HELD, reason, now)
+        stable = self._seen.revisions.get(record.stable)
+        broken = unfit(view, record.stable, stable) if stable else ""
+        if broken:
+            why = f"{reason}; traffic stays, because {broken}"
+            return writes.close(record, Phase.HELD, why, now)
         return writes.back(record, view, reason, now=now, wait=wait)
 
     def _outcome(self, result: Result, reason: str) -> Outcome:

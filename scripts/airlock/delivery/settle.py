@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from airlock.delivery import writes
 from airlock.delivery.apply import apply_and_watch
+from airlock.delivery.capacity import unfit
 from airlock.delivery.record import Phase, Record, read, run_of
 from airlock.delivery.traffic import described, served, tagged
+from airlock.errors import AirlockError
 from airlock.gcp.cloud_run import REACH
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def settle(
         notify: Called with what is waited for.
 
     Raises:
-        AirlockError: Unreachable, or it did not take effect in time.
+        AirlockError: Unreachable, or stable cannot serve, or it did not take effect in time.
     """
     view = cloud.read(service, reach=REACH)
     if view is None:
@@ -95,6 +97,7 @@ def settle(
         fenced = replace(record, epoch=record.epoch + 1)
         if writes.overruled(record, current):
             return writes.abandon(fenced, current, clock.now())
+        _refuse_if_unfit(cloud, current, record)
         under_way = record.phase is Phase.ROLLBACK
         reason = (
             record.reason
@@ -112,6 +115,19 @@ def settle(
     after = described(writes.intended(done))
     text = f"{after} stays" if after == before else f"traffic was {before}, now it is {after}"
     return Settled(service, True, f"{why}; {text}")
+
+
+def _refuse_if_unfit(cloud: Cloud, view: ServiceView, record: Record) -> None:
+    """Raise where stable cannot serve: the record stays, so that the next one tries again."""
+    if not record.stable:
+        return
+    broken = unfit(view, record.stable, cloud.revision(view.name, record.stable))
+    if broken:
+        raise AirlockError(
+            f"traffic stays at {described(served(view))}, because {broken}",
+            where=view.name,
+            fix="Name a revision that is good: airlock rollback --to REVISION",
+        )
 
 
 def _record(cloud: Cloud, view: ServiceView) -> Record | None:

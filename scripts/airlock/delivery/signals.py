@@ -29,6 +29,7 @@ _SLOW = 0.05
 """Ratio of requests that the edge of slow ones is chosen for, where the team names none."""
 
 _RECENT = 10
+_NEWEST = 5
 _HOUR = 60
 _WHOLE = 100
 
@@ -170,6 +171,23 @@ class Signals:
             self._probing.run(url, audience)
         self.probes = self._probing.looks()
         return without(self._looks, self._probing.sent)
+
+    def newest(self, now: float, stable: str, candidate: str, percent: int) -> tuple[Look, ...]:
+        """Return the last minutes of two revisions, and of the log what is newer still.
+
+        Args:
+            now: The time.
+            stable: Short name of the one.
+            candidate: Short name of the other.
+            percent: The share that the other has.
+
+        Raises:
+            AirlockError: The source does not answer.
+        """
+        end = horizon(now)
+        start = end - _NEWEST * PERIOD
+        self._looks = paired(self._source.requests(start, end), stable, candidate)
+        return (*self._looks, *self._beyond((start, end, stable, candidate), now, percent, 0.0))
 
     def _days_before(self, began: float, stable: str, candidate: str) -> _Before:
         """Return what is known of the days before `began`; a process that takes over asks again."""

@@ -28,11 +28,13 @@ class WarmResult:
         answered: Whether the revision answers.
         seconds: Real seconds until it did.
         reason: Why not; empty if it does.
+        missing: Whether it answered 404 to the end: no such route, or nothing for who asks.
     """
 
     answered: bool
     seconds: float
     reason: str = ""
+    missing: bool = False
 
 
 class _ColdError(Exception):
@@ -67,7 +69,7 @@ def warm(session: ServiceSession, path: str, backoff: Backoff = _BACKOFF) -> War
     if status in _REFUSED:
         why = f"{path} answers {status}; name an `invoker` that may call the service"
         return WarmResult(False, elapsed, why)
-    return WarmResult(True, elapsed)
+    return WarmResult(True, elapsed, missing=status == _NOT_FOUND)
 
 
 def _ask(session: ServiceSession, path: str) -> int:

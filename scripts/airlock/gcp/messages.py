@@ -48,6 +48,7 @@ def service_view(message: run_v2.Service) -> ServiceView:
             int(message.scaling.min_instance_count),
             int(message.scaling.max_instance_count),
         ),
+        by_hand=_by_hand(message.scaling),
     )
 
 
@@ -74,6 +75,7 @@ def revision_view(message: run_v2.Revision) -> RevisionView:
         labels=dict(message.labels),
         running=template.running(message),
         template=template.again(message),
+        ceiling=int(message.scaling.max_instance_count),
     )
 
 
@@ -113,6 +115,11 @@ def create_request(name: str, change: Change, *, dry: bool = False) -> run_v2.Cr
     return run_v2.CreateServiceRequest(
         parent=parent, service=message, service_id=service, validate_only=dry
     )
+
+
+def _by_hand(scaling: run_v2.ServiceScaling) -> int | None:
+    manual = scaling.scaling_mode == run_v2.ServiceScaling.ScalingMode.MANUAL
+    return int(scaling.manual_instance_count) if manual else None
 
 
 def _target(entry: run_v2.TrafficTarget) -> Target:

@@ -55,6 +55,7 @@ class ServiceView:
         internal: Whether its ``run.app`` URLs answer only from inside its network, if at all.
         labels: Labels of the service.
         instances: Least and most instances of the service as a whole; 0 where none is set.
+        by_hand: How many instances it has where it is scaled by hand; None where it scales.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ServiceView:
     internal: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     instances: tuple[int, int] = (0, 0)
+    by_hand: int | None = None
 
     @property
     def busy(self) -> bool:
@@ -122,6 +124,7 @@ class RevisionView:
         labels: All of them.
         running: What it runs with.
         template: Serialised ``RevisionTemplate`` that would make the same again; opaque.
+        ceiling: Instances that it may have; 0 where it does not say.
     """
 
     name: str
@@ -132,6 +135,7 @@ class RevisionView:
     labels: Mapping[str, str] = field(default_factory=dict)
     running: Running = field(default_factory=Running)
     template: bytes = field(default=b"", repr=False)
+    ceiling: int = 0
 
 
 @dataclass(frozen=True)

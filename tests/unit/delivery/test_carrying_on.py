@@ -185,9 +185,7 @@ def test_nothing_goes_back_to_a_revision_that_is_not_ready() -> None:
     world.clock.at = breaks
     outcome = rollout(world, failing=0.5)
     assert outcome.result == "held"
-    assert "traffic stays, because shop-old is not ready either (CONTAINER_MISSING)" in (
-        outcome.reason
-    )
+    assert "traffic stays, because shop-old is not ready (CONTAINER_MISSING)" in (outcome.reason)
     assert world.served == {"shop-old": 95, "shop-new": 5}
 
 
@@ -215,6 +213,18 @@ def test_an_internal_service_is_tested_unless_the_team_says_otherwise(
     outcome = rollout(world, with_plan=plan(config), probe=probe)
     assert (outcome.result, len(probe.urls)) == (result, asked)
     assert ("see `smoke.internal`" in outcome.reason) is (policy == "test")
+
+
+def test_an_image_is_not_blamed_for_an_ingress_that_shows_nothing_to_who_is_outside() -> None:
+    world = World.serving()
+    assert world.view
+    world.view = replace(world.view, internal=True)
+    image = f"shop@sha256:{'a' * 64}"
+    unseen = replace(plan(), image=image)
+    outcome = rollout(world, with_plan=unseen, probe=Prober(missing=True, passes=False))
+    assert outcome.result == "rolled-back"
+    assert outcome.reason.endswith("; ingress is internal, see `smoke.internal`")
+    assert world.record.rejected == ()
 
 
 def test_a_dry_run_says_every_step_and_changes_nothing() -> None:

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 
 from airlock.delivery import writes
+from airlock.delivery.judge import Look
 from airlock.delivery.plan import Identity
 from airlock.delivery.record import Phase, Record, annotated
-from airlock.delivery.rollback import RollbackPlan, carry_out, plan_rollback
-from airlock.delivery.settle import may_settle
+from airlock.delivery.rollback import RollbackPlan, carry_out, plan_rollback, refuse_in_outage
+from airlock.delivery.settle import may_settle, settle
 from airlock.errors import AirlockError
 from airlock.gcp.model import Change, RevisionView, ServiceView, Target
-from unit.delivery.world import START, World, plan
+from unit.delivery.scenes import left_behind, open_record
+from unit.delivery.world import NAME, START, World, plan
 
 REVISIONS = (
     RevisionView("shop-4", "failed", "REVISION_FAILED", created=4),
@@ -145,6 +147,36 @@ def test_it_does_not_claim_what_somebody_else_undid() -> None:
 def test_what_cannot_serve_is_refused(to: str, says: str) -> None:
     with pytest.raises(AirlockError, match=says):
         plan_rollback(serving("shop-3"), REVISIONS, to)
+
+
+def test_a_service_without_instances_is_refused_and_a_lower_ceiling_is_told() -> None:
+    view = replace(serving("shop-3"), by_hand=0)
+    with pytest.raises(AirlockError, match=r"scaled to 0 instances by hand\. Give it instances"):
+        plan_rollback(view, REVISIONS)
+    few = replace(REVISIONS[2], ceiling=2)
+    chosen = plan_rollback(replace(view, by_hand=2), (*REVISIONS[:2], few))
+    assert chosen.reason.endswith("; it may run at most 2 instances, shop-3 100")
+
+
+def test_an_outage_of_both_is_not_gone_back_from() -> None:
+    chosen = plan_rollback(serving("shop-2", other="shop-3"), REVISIONS, "shop-2")
+    with pytest.raises(AirlockError, match=r"shop-2 fails as well \(30 of 40 .* shop-3 9 of 10\)"):
+        refuse_in_outage(chosen, [Look(60.0, 10, 9, 40, 30)])
+    for fine in ([], [Look(60.0, 10, 9, 40, 1)], [Look(60.0, 2, 2, 2, 2)]):
+        refuse_in_outage(chosen, fine)
+
+
+@pytest.mark.parametrize("state", ["failed", "gone"])
+def test_settling_leaves_traffic_where_stable_cannot_serve(state: str) -> None:
+    world = left_behind(open_record(lease=START))
+    world.revisions.pop("shop-old")
+    if state == "failed":
+        world.revisions["shop-old"] = RevisionView("shop-old", "failed", "no image")
+    with pytest.raises(
+        AirlockError, match="traffic stays at shop-old 95 %, shop-dead 5 %, because"
+    ):
+        settle(world, NAME, "9-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    assert world.writes == []
 
 
 def test_the_oldest_revision_has_nothing_before_it() -> None:

@@ -230,6 +230,7 @@ class Prober:
     """Says what it is told to say of the candidate."""
 
     answers: bool = True
+    missing: bool = False
     passes: bool = True
     urls: list[str] = field(default_factory=list)
 
@@ -239,7 +240,8 @@ class Prober:
     def warm(self, url: str, audience: str) -> WarmResult:
         self.check(audience)
         self.urls.append(url)
-        return WarmResult(self.answers, 0.1, "" if self.answers else "/health answers 500")
+        reason = "" if self.answers else "/health answers 500"
+        return WarmResult(self.answers, 0.1, reason, self.missing)
 
     def smoke(self, url: str, audience: str) -> SmokeResult:
         self.check(audience)

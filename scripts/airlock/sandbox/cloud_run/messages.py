@@ -39,6 +39,10 @@ Timestamp = _well_known[2].Timestamp
 LATEST = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST)
 REVISION = int(run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION)
 
+INTERNAL_ONLY = int(run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY)
+INTERNAL_LOAD_BALANCER = int(run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER)
+NO_INGRESS = int(run_v2.IngressTraffic.INGRESS_TRAFFIC_NONE)
+
 State = run_v2.Condition.State
 CommonReason = run_v2.Condition.CommonReason
 RevisionReason = run_v2.Condition.RevisionReason

@@ -10,15 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airlock.sandbox.cloud_run import conditions
-from airlock.sandbox.cloud_run.messages import LATEST, REVISION, CommonReason, TrafficTargetStatus
+from airlock.sandbox.cloud_run.messages import (
+    INTERNAL_LOAD_BALANCER,
+    INTERNAL_ONLY,
+    LATEST,
+    NO_INGRESS,
+    REVISION,
+    CommonReason,
+    TrafficTargetStatus,
+)
 from airlock.sandbox.cloud_run.names import short
-from airlock.sandbox.cloud_run.runtime import Routes
+from airlock.sandbox.cloud_run.runtime import Ingress, Routes
 from airlock.sandbox.google_errors import Code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airlock.sandbox.cloud_run.messages import RevisionPb, ServicePb, TargetPb
+
+
+_INGRESS: dict[int, Ingress] = {
+    INTERNAL_ONLY: "internal",
+    INTERNAL_LOAD_BALANCER: "internal",
+    NO_INGRESS: "none",
+}
 
 
 def configuration_failure(
@@ -98,6 +113,7 @@ def routes(service: ServicePb, *, require_invoker: bool) -> Routes:
         tags=tags,
         audiences=frozenset({service.uri, *service.custom_audiences}) if guarded else None,
         min_instances=service.scaling.min_instance_count,
+        ingress=_INGRESS.get(service.ingress, "all"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from airlock.sandbox.cloud_run.names import service_of, short
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from airlock.sandbox.cloud_run.conditions import Failure
     from airlock.sandbox.cloud_run.messages import RevisionPb
+
+Ingress = Literal["all", "internal", "none"]
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds that a request may take unless the template says otherwise."""
@@ -67,12 +69,14 @@ class Routes:
         tags: Full revision name by tag.
         audiences: Values of ``aud`` that an invoker's token may carry; None if anyone may invoke.
         min_instances: Service-level minimum, divided among revisions by their share.
+        ingress: Who may come in at all.
     """
 
     shares: Mapping[str, int] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     audiences: frozenset[str] | None = None
     min_instances: int = 0
+    ingress: Ingress = "all"
 
     def active(self) -> frozenset[str]:
         """Return the revisions that any URL reaches."""

@@ -1,8 +1,10 @@
 """Cloud Run's data plane on loopback: each service and each tag is a port of its own.
 
 Requests to a service's port are split by its *actual* traffic, at random by percent; requests to a
-tag's port go to the tag's revision, whatever its share. Revisions are local processes that scale
-from zero, with a real cold start, and end when they were idle for long.
+tag's port go to the tag's revision, whatever its share. Where ingress is internal, who comes from
+127.0.0.1 comes from outside and finds nothing; any other loopback address is inside the network.
+Revisions are local processes that scale from zero, with a real cold start, and end when they were
+idle for long.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from airlock.sandbox.data_plane.instances import Guard, StartError
 from airlock.sandbox.data_plane.proxy import NotListeningError, UpstreamError, forward, session
 from airlock.sandbox.data_plane.request_log import Request, RequestLog, Series
 from airlock.sandbox.data_plane.revision_pool import RevisionPool
-from airlock.sandbox.ports import url_of
+from airlock.sandbox.ports import HOST, url_of
 from airlock.sandbox.web_server import WebServer
 
 if TYPE_CHECKING:
@@ -270,7 +272,7 @@ class DataPlane:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         revision, routes = self._target(request)
-        if revision is None:
+        if revision is None or _kept_out(request, routes):
             return web.Response(status=404, text="The requested URL was not found on this server.")
         refusal = self._refuse(request, routes)
         if refusal is not None:
@@ -331,6 +333,12 @@ def choose(shares: Mapping[str, int], rng: random.Random) -> str | None:
     if not shares:
         return None
     return rng.choices(list(shares), weights=list(shares.values()))[0]
+
+
+def _kept_out(request: web.Request, routes: Routes) -> bool:
+    """Tell whether the service does not exist for whoever asks: ingress answers 404, uncounted."""
+    outside = request.remote == HOST
+    return routes.ingress == "none" or (routes.ingress == "internal" and outside)
 
 
 async def _answer(
