@@ -303,3 +303,14 @@ def test_a_missing_permission_names_the_role_and_changes_nothing(shop: Lab, meth
     with pytest.raises(AirlockError, match=r"permission denied\. Grant .* roles/run\.developer"):
         shop.release(service, shop.image("better"), run="2-1")
     assert len(shop.stack.cloud_run.writes(service)) == before
+
+
+def test_in_mode_step_nothing_is_carried_on_where_there_is_nothing(shop: Lab) -> None:
+    shop.release("idle", shop.image("one"))
+    code, output = shop.run("deploy-canary", "--service", "idle", "--mode", "step")
+    assert code == 0
+    assert "No release of idle is to be carried on" in output
+    assert "verdict=none" in output
+    code, output = shop.run("deploy-canary", "--service", "idle")
+    assert code == 2
+    assert "not an image reference" in output

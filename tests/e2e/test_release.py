@@ -129,6 +129,48 @@ def test_a_release_that_is_killed_in_a_step_is_settled(world: World, shop: Repos
     assert world.traffic() == {stable: 100}
 
 
+def test_a_workflow_that_is_cancelled_in_a_step_leaves_traffic_at_stable(
+    world: World, shop: Repository
+) -> None:
+    (stable,) = world.traffic()
+    split: list[dict[str, int]] = []
+
+    def cancel(running: act.Running, event: act.Event) -> None:
+        del event
+        if not split and len(world.traffic()) == 2:
+            split.append(world.traffic())
+            running.interrupt()
+
+    with Load(url(world), ["/"], RATE):
+        run = release(shop, watch=cancel)
+    assert job_output(run, "deploy", "changed") == "true"
+    assert [share[stable] for share in split] == [60]
+    assert world.traffic() == {stable: 100}
+
+
+def test_a_release_without_a_runner_is_carried_on_by_schedule(
+    world: World, shop: Repository
+) -> None:
+    (stable,) = world.traffic()
+    workflow = WORKFLOW.replace("SERVICE", "shop")
+    advancing = "\n".join(line for line in workflow.splitlines() if "image:" not in line)
+    files = {
+        ".github/workflows/release.yml": f"{workflow}      mode: step\n",
+        ".github/workflows/advance.yml": advancing.replace("release.yml", "advance.yml").replace(
+            "on: push", "on: workflow_dispatch"
+        ),
+    }
+    run = release(shop, files=files)
+    assert job_output(run, "deploy", "verdict") == "in-progress"
+    assert job_output(run, "settle", "changed") == "false"
+    assert world.traffic() == {stable: 100}
+    run = shop.dispatch({})
+    assert run.job_results() == {"release/Advance/Carry on shop": "success"}
+    assert job_output(run, "advance", "verdict") == "in-progress"
+    revision = job_output(run, "advance", "revision")
+    assert shares(world, revision) == [0, 40]
+
+
 def test_an_approval_in_mid_release_is_a_job_of_its_own(world: World, shop: Repository) -> None:
     workflow = WORKFLOW.replace("SERVICE", "shop") + '      until: "40"\n'
     at_the_gate: list[dict[str, int]] = []

@@ -25,6 +25,7 @@ from airlock.delivery.planning import keys_of
 from airlock.delivery.preview import earliest
 from airlock.delivery.probe import Probe
 from airlock.delivery.probing import Probing
+from airlock.delivery.record import read
 from airlock.delivery.report import preview_page, rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airlock.cli.console import Console
+    from airlock.delivery.record import Record
     from airlock.github.runner import Level
 
 
@@ -47,12 +49,13 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
 @service_options
 @click.option(
     "--image",
-    required=True,
+    default="",
     metavar="REF",
     envvar="AIRLOCK_IMAGE",
     show_envvar=True,
     help="Image to release, best by digest: europe-docker.pkg.dev/p/r/shop@sha256:…, or a JSON "
-    "object of image by service.",
+    "object of image by service. In mode step without one, the release that stands on the service "
+    "is carried on.",
 )
 @click.option(
     "--commit",
@@ -153,8 +156,8 @@ def command(
 
     \b
     In mode step each call makes at most one change and never waits: a scheduled workflow carries
-    a release of a day without holding a runner. Traffic goes back once no call comes for
-    `step-gap`.
+    a release of a day without holding a runner. The first call names the image, those after it
+    need not. Traffic goes back once no call comes for `step-gap`.
 
     \b
     Exit codes: 0 promoted, waiting for an approval, or in progress; 1 rolled back, held, failed, or
@@ -170,6 +173,13 @@ def command(
     clock = clock_from(environ)
     section = target.config
     image = _of(image, service)
+    if not image and mode == "step":
+        under_way = _under_way(environ, target.name)
+        if under_way is None:
+            console.info(f"No release of {service} is to be carried on")
+            console.output("verdict", "none")
+            return 0
+        image, commit = under_way.image, under_way.commit
     if not image or not image.isprintable() or " " in image:
         raise AirlockError("not an image reference", where="--image", fix="See --help for one")
     if mode == "step" and until < WHOLE:
@@ -239,6 +249,13 @@ def _kept_back(
     keys = keys_of(order, load(Path.cwd(), config), config)
     earlier = keys[: keys.index(service)] if service in keys else ()
     return obstacle(service, keys, standing(earlier, config, environ), parallel)
+
+
+def _under_way(environ: Mapping[str, str], service: str) -> Record | None:
+    """Return the record of a release in mode step that is not over; None if there is none."""
+    view = cloud_run.connect(environ).read(service, reach=cloud_run.REACH)
+    record = read(view) if view else None
+    return record if record and record.open and record.stepwise else None
 
 
 def _of(image: str, service: str) -> str:
