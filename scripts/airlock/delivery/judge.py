@@ -29,14 +29,13 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from airlock.delivery import bets, tails
+from airlock.delivery import bets, cells, tails
 from airlock.delivery.history import History, assumed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from airlock.config import Thresholds
-    from airlock.delivery.bets import Cell
 
 Verdict = Literal["promote", "continue", "rollback", "inconclusive"]
 Kind = Literal["errors", "latency", "probes"]
@@ -47,13 +46,9 @@ _HIGHEST_LOG = 30.0  # above ln of it, and below what overflows
 _WORTH_SAYING = 2.0
 _LIKELY = 0.1
 _OUTAGE = 0.5
-_MINUTE = 60.0
 
 _MINUTES_WITH_ERRORS = 2
 """Distinct minutes that must hold errors, unless the history says that errors come one by one."""
-
-_PATIENCE = 3
-"""Minutes without a request to stable after which the candidate's stand alone."""
 
 _HISTORY_INCREASE = 2.0
 """How many times the ratio of the days before is fine: they compare less well than now does."""
@@ -254,7 +249,7 @@ def _streams(
 def _warm(looks: Sequence[Look]) -> list[Look]:
     """Return the slow requests of counted looks, without the candidate's first, cold minute."""
     first = next((look.end for look in looks if look.requests), 0.0)
-    warm_at = (math.ceil(first / _MINUTE)) * _MINUTE
+    warm_at = (math.ceil(first / cells.MINUTE)) * cells.MINUTE
     return [
         replace(look, errors=look.slow, stable_errors=look.stable_slow)
         for look in looks
@@ -263,8 +258,8 @@ def _warm(looks: Sequence[Look]) -> list[Look]:
 
 
 def _weigh(stream: _Stream) -> Evidence:
-    minutes = _minutes(stream.looks)
-    everything = _blocks(minutes, stream.history.block)
+    minutes = cells.minutes(stream.looks)
+    everything = cells.blocks(minutes, stream.history.block)
     log = min(_log_e(stream, minutes, bursts) for bursts in _bursts(stream, minutes))
     return replace(
         total(stream.looks),
@@ -273,29 +268,29 @@ def _weigh(stream: _Stream) -> Evidence:
     )
 
 
-def _log_e(stream: _Stream, minutes: Sequence[_Minute], bursts: History) -> float:
+def _log_e(stream: _Stream, minutes: Sequence[cells.Minute], bursts: History) -> float:
     """Return ln of the smaller e-value, if errors clump as `bursts` says."""
     block = bursts.block
-    everything = _blocks(minutes, block)
+    everything = cells.blocks(minutes, block)
     limit = _past_limit(stream.tolerance, stream.history)
     if not any(look.stable_requests for look in stream.looks):
         return bets.against_limit(everything, limit, bursts)
-    compared, alone = _paired(minutes)
-    against_stable = bets.against_stable(_blocks(compared, block), stream.increase, bursts)
+    compared, alone = cells.paired(minutes)
+    against_stable = bets.against_stable(cells.blocks(compared, block), stream.increase, bursts)
     # The minutes are apart, so that the product of both bets is a bet as well.
-    lonely = bets.against_limit(_blocks(alone, block), limit, bursts)
+    lonely = bets.against_limit(cells.blocks(alone, block), limit, bursts)
     tolerated = bets.against_limit(everything, stream.tolerance, bursts)
     return min(against_stable + lonely, tolerated)
 
 
-def _bursts(stream: _Stream, minutes: Sequence[_Minute]) -> tuple[History, ...]:
+def _bursts(stream: _Stream, minutes: Sequence[cells.Minute]) -> tuple[History, ...]:
     """Return how errors may clump: as they did in the past or, where that is not known, two ways.
 
     Each bet is valid for its own way, and so the smaller one is for both.
     """
     if stream.history.known:
         return (stream.history,)
-    stable = {_MINUTE * (each.index + 1): each.cell[2:] for each in minutes if each.over}
+    stable = {cells.MINUTE * (each.index + 1): each.cell[2:] for each in minutes if each.over}
     return replace(stream.history, dispersion=1.0), assumed(
         stream.history, stable, stream.tolerance
     )
@@ -319,8 +314,8 @@ def _minutes_needed(stream: _Stream, *, complete: bool) -> int:
     needed = 1 if history.known and not history.bursty else _MINUTES_WITH_ERRORS
     if complete:
         # A step so short or so quiet that there is one minute to see is judged by that minute.
-        seen = [row for row in _minutes(stream.looks) if row.cell[0]]
-        needed = min(needed, len(_blocks(seen, history.block)))
+        seen = [row for row in cells.minutes(stream.looks) if row.cell[0]]
+        needed = min(needed, len(cells.blocks(seen, history.block)))
     return needed
 
 
@@ -399,79 +394,6 @@ def _past_limit(tolerance: float, history: History) -> float:
 def _bound(evidence: Evidence, limit: float, increase: float) -> float:
     stable = evidence.stable_errors / evidence.stable_requests if evidence.stable_requests else 0.0
     return min(max(limit, increase * stable), max(limit, bets.HIGHEST_RATIO))
-
-
-@dataclass(frozen=True)
-class _Minute:
-    """Looks that end within the same minute.
-
-    Args:
-        index: Minutes since the Unix epoch.
-        over: Whether there is nothing more to come.
-        cell: Its requests and errors.
-    """
-
-    index: int
-    over: bool
-    cell: Cell
-
-
-def _minutes(looks: Iterable[Look]) -> list[_Minute]:
-    found: dict[int, list[Look]] = {}
-    for look in looks:
-        found.setdefault(math.ceil(look.end / _MINUTE) - 1, []).append(look)
-    last = max(found, default=0)
-    return [
-        _Minute(
-            index,
-            index < last or within[-1].end % _MINUTE == 0,
-            (
-                sum(look.requests for look in within),
-                sum(look.errors for look in within),
-                sum(look.stable_requests for look in within),
-                sum(look.stable_errors for look in within),
-            ),
-        )
-        for index, within in sorted(found.items())
-    ]
-
-
-def _paired(minutes: Iterable[_Minute]) -> tuple[list[_Minute], list[_Minute]]:
-    """Return the minutes that can be compared with stable, and those that have to stand alone.
-
-    Minutes pool until both sides have requests. Where stable stays without any for `_PATIENCE`
-    minutes, those are not compared any more, whatever comes later: a bet may not be chosen by its
-    outcome.
-    """
-    compared: list[_Minute] = []
-    alone: list[_Minute] = []
-    pool: Cell = (0, 0, 0, 0)
-    waited = 0
-    for minute in minutes:
-        pool = _sum(pool, minute.cell)
-        pooled = replace(minute, cell=pool)
-        waited = 0 if pool[2] else waited + minute.over
-        if pool[0] and pool[2]:
-            compared.append(pooled)
-        elif waited >= _PATIENCE:
-            alone.append(pooled)
-        else:
-            continue
-        pool, waited = (0, 0, 0, 0), 0
-    return compared, alone
-
-
-def _blocks(minutes: Iterable[_Minute], block: int) -> list[Cell]:
-    """Return the sums over `block` minutes, of those among them that are there."""
-    found: dict[int, Cell] = {}
-    for minute in minutes:
-        index = minute.index // block
-        found[index] = _sum(found.get(index, (0, 0, 0, 0)), minute.cell)
-    return list(found.values())
-
-
-def _sum(one: Cell, other: Cell) -> Cell:
-    return (one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
 def _said(stream: _Stream, evidence: Evidence) -> str:

@@ -85,9 +85,12 @@ def settle(
     view = cloud.read(service, reach=REACH)
     if view is None:
         return Settled(service, False, f"{service} does not exist")
-    allowed, why = may_settle(_record(cloud, view), rollout, clock.now())
-    if not allowed:
+    found = _record(cloud, view)
+    allowed, why = may_settle(found, rollout, clock.now())
+    if found is None or not allowed:
         return Settled(service, False, why)
+    # Asked before the last look at the service: between that and the write nothing may take time.
+    _refuse_if_unfit(cloud, view, found)
 
     def write(current: ServiceView) -> Write | None:
         record = _record(cloud, current)
@@ -97,7 +100,6 @@ def settle(
         fenced = replace(record, epoch=record.epoch + 1)
         if writes.overruled(record, current):
             return writes.abandon(fenced, current, clock.now())
-        _refuse_if_unfit(cloud, current, record)
         under_way = record.phase is Phase.ROLLBACK
         reason = (
             record.reason
@@ -119,7 +121,7 @@ def settle(
 
 def _refuse_if_unfit(cloud: Cloud, view: ServiceView, record: Record) -> None:
     """Raise where stable cannot serve: the record stays, so that the next one tries again."""
-    if not record.stable:
+    if not record.stable or writes.overruled(record, view):
         return
     broken = unfit(view, record.stable, cloud.revision(view.name, record.stable))
     if broken:

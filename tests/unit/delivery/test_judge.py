@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airlock.config import Latency, Thresholds
+from airlock.delivery import cells
 from airlock.delivery.history import History
 from airlock.delivery.judge import (
     Evidence,
     Look,
     Past,
-    _minutes,
-    _paired,
     clean_requests,
     judge,
 )
@@ -231,7 +230,7 @@ def test_a_stable_that_loses_its_traffic_does_not_hide_a_bad_candidate() -> None
 
 def test_minutes_that_stood_alone_are_not_compared_later() -> None:
     rows = looks((10, 5, 0, 0), (10, 5, 0, 0), (10, 5, 0, 0), (10, 0, 1000, 500))
-    compared, alone = _paired(_minutes(rows))
+    compared, alone = cells.paired(cells.minutes(rows))
     assert [minute.cell for minute in alone] == [(30, 15, 0, 0)]
     assert [minute.cell for minute in compared] == [(10, 0, 1000, 500)]
 
@@ -239,7 +238,7 @@ def test_minutes_that_stood_alone_are_not_compared_later() -> None:
 @given(st.lists(st.tuples(*[st.integers(0, 50)] * 2), max_size=20))
 def test_every_request_is_weighed_at_most_once(rows: list[tuple[int, int]]) -> None:
     seen = looks(*((n, 0, m, 0) for n, m in rows))
-    compared, alone = _paired(_minutes(seen))
+    compared, alone = cells.paired(cells.minutes(seen))
     assert sum(each.cell[0] for each in (*compared, *alone)) <= sum(n for n, _ in rows)
     assert all(each.cell[0] and each.cell[2] for each in compared)
     assert not any(each.cell[2] for each in alone)
