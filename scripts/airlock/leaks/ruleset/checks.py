@@ -3,7 +3,8 @@
 A rule names at most one check. It weighs a value from 1 (just as the issuer makes them) to 0 (the
 issuer cannot have made it); the rule's confidence is multiplied by that. Only where the pattern
 alone means little does a wrong checksum weigh 0. Elsewhere it weighs `DOUBT`: an issuer may have
-changed its scheme, and a token that somebody mistyped is a warning still.
+changed its scheme, and what somebody mistyped shows what the right one is. Such a finding is less
+sure, and blocks or warns as its rule does.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _BASE36 = string.digits + string.ascii_lowercase
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BASE64_BITS = 6
+_HMAC = frozenset(("HS256", "HS384", "HS512"))
 _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
@@ -116,11 +119,17 @@ def jwt(secret: str) -> float:
 
     RFC 7515, section 4.1.1, and RFC 7516, section 4.1.1: ``alg`` must be there, but tokens without
     it are in use where both sides know it. ``none`` signs nothing, and opens nothing (RFC 7519,
-    section 6).
+    section 6). A hash is all there or checks nothing: of an HMAC, half of it is asked for, since
+    what is broken over two lines may be the token's beginning (RFC 7518, section 3.2).
     """
-    algorithm = (_json(secret.partition(".")[0]) or {}).get("alg")
+    header, _, rest = secret.partition(".")
+    algorithm = (_json(header) or {}).get("alg")
     if not isinstance(algorithm, str):
         return DOUBT
+    if algorithm in _HMAC and rest.count(".") == 1:
+        whole = -(-int(algorithm[2:]) // _BASE64_BITS)
+        if len(rest.partition(".")[2]) < whole // 2:
+            return REJECT
     return REJECT if algorithm.lower() == "none" else CERTAIN
 
 

@@ -62,6 +62,8 @@ IMPOSSIBLE = [
     ("base58check", "0OIl"),
     ("jfrog-reference", "<reference-to-nothing>"),
     ("jwt", "<jwt:none>"),
+    ("jwt", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.<base64url:20>"),
+    ("jwt", "eyJhbGciOiJIUzUxMiJ9.eyJzdWIiOiJhIn0.<base64url:42>"),
     ("jwt-alone", "<jwt:none>"),
     ("jwt-alone", "eyJ<alnum:33>.eyJ<alnum:30>.<alnum:43>"),
     ("pem", "<empty>"),
