@@ -9,7 +9,7 @@ from typing import Literal
 Kind = Literal["code", "config", "docs", "other"]
 
 _CODE = (
-    "asm c cc cjs clj cljs coffee cpp cs css cxx d dart elm erl ex exs fs go gradle graphql"
+    "asm c cc cjs clj cljs cls coffee cpp cs css cxx d dart elm erl ex exs fs go gradle graphql"
     " groovy h hh hpp hrl hs ino java jl js jsx kt kts less lua m mjs ml mm nim pas php pl pm"
     " proto py pyi pyx r rb rs s sass scala scss sol svelte swift ts tsx vb vue zig"
 )

@@ -110,6 +110,7 @@ def _head(kind: str, part: str, before: Sequence[str]) -> list[str]:
         "token:request": kind == TOKEN and last == "client",
         "head:product": kind == PASSWORD and last in vocabulary.PRODUCTS,
         "head:verb": first in vocabulary.VERBS,
+        "head:place": not vocabulary.PREPOSITIONS.isdisjoint(before[1:]),
         "head:unreal": not vocabulary.UNREAL.isdisjoint(before),
         "head:fleeting": not vocabulary.FLEETING.isdisjoint(before) or part in {"csrf", "xsrf"},
         "head:public": "public" in before or "pub" in before,

@@ -53,6 +53,7 @@ _BARE = rf"""{_CLOSE}(?::=|[:=?+|]=|=>|[:=>|]){_S}{_BREAK}"""
 
 _QUOTED = r"""\\?["'`]{1,3}[^"'`\s<{][^"'`\s]{3}"""
 _PLAIN = r"""[^\s"'`(){}\[\]<>,;$*]"""
+_WORD = r"""[^\s"'`(){}\[\]<>,;*][^\s"'`]{5}"""
 _RUN = r"[A-Za-z0-9+/_=\-]{16}"
 _NUMBER = r"(?:0x[0-9a-f]{1,2}|\d{1,3})[ \t]{0,2},[ \t]{0,2}"
 
@@ -73,9 +74,9 @@ _EXPRESSIONS = (
     rf"(?i){_ALONE}{_LINK}{_QUOTED}",
     rf"(?i){_FOREIGN}{_LINK}{_QUOTED}",
     rf"(?i){_SALT}{_TAIL}{_LINK}{_QUOTED}[^\"'`\s]{{4}}",
-    rf"(?i){_STRONG}{_TAIL}{_BARE}{_PLAIN}{{6}}",
-    rf"(?i){_ALONE}{_BARE}{_PLAIN}{{6}}",
-    rf"(?i){_FOREIGN}{_S}(?:=|:|{_WIDE_COLON}|=>|ist|es|è){_S}{_PLAIN}{{6}}",
+    rf"(?i){_STRONG}{_TAIL}{_BARE}{_WORD}",
+    rf"(?i){_ALONE}{_BARE}{_WORD}",
+    rf"(?i){_FOREIGN}{_S}(?:=|:|{_WIDE_COLON}|=>|ist|es|è){_S}{_WORD}",
     rf"(?i){_SALT}{_TAIL}{_BARE}{_PLAIN}{{8}}",
     # Any key, if the value is one run of a key's length.
     rf"(?i){_LOOSE}{_TAIL}{_TIGHT}{_RUN}",

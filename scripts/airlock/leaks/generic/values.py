@@ -87,6 +87,8 @@ def _letters(head: str) -> dict[str, float]:
 
 def _mixture(head: str) -> dict[str, float]:
     """Say how its characters are spread and mixed."""
+    if head.isalpha() and head.istitle():
+        head = head.lower()  # How a word is written says nothing.
     runs = [_CLASSES[match.lastindex - 1] for match in _RUN.finditer(head) if match.lastindex]
     kinds = set(runs)
     most = math.log2(max(2, min(len(head), sum(_ALPHABETS[kind] for kind in kinds))))

@@ -149,6 +149,9 @@ VERBS = _set(
 )
 """What before a name makes it something that is done: `checkPassword`."""
 
+PREPOSITIONS = _set("for from of to")
+"""What before a name leaves it the place or the purpose of something else: `vaultForSecrets`."""
+
 PRODUCTS = _set("bitwarden kee last nord one proton")
 """What before a pass or password names a program that keeps passwords."""
 

@@ -101,6 +101,9 @@ LEFT = [
     ("a.json", '"@acme/auth-token": "npm:^4.0.0"'),
     ("messages_nl.properties", "password=Wachtwoord"),
     ("locales/cy/portal.json", '"Password": "Cyfrinair"'),
+    ("countries.json", '"PW": "Palau",'),
+    ("a.yaml", "keyVaultToStoreSecrets: app2-qa-1208358310"),
+    ("a.cls", "password = request.get{name}value;"),
     ("a.json", '"Repeat password": "Ailadrodd cyfrinair"'),
     ("a.go", 'Session: []byte(`{"id_token":{"requested_at":"2018-12-10T13:49:51.141Z"}}`),'),
     ("a.yaml", "key: cache-zhdsn586je-api${{ env.LEVEL }}"),
@@ -156,6 +159,13 @@ def test_a_trigger_sees_the_form_in_a_patch_as_well(template: str) -> None:
     patch = "".join(f"+{line}\n" for line in text.split("\n"))
 
     assert ends(patch.encode())
+
+
+@pytest.mark.parametrize("line", ["password: ", "DB_PASS=", "API_SECRET=", "Passwort: "])
+@pytest.mark.parametrize("marks", ["a$", "Zk(", "q{8", "7*x<"])
+def test_a_bare_value_may_have_any_marks_behind_its_first_byte(line: str, marks: str) -> None:
+    value = filled(f"{marks}@mixed@")[0]
+    assert [secret for _, secret in found(f"{line}{value}\n", ".env")] == [value]
 
 
 def test_the_first_literal_of_two_joined_is_reported() -> None:
