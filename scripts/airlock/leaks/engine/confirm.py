@@ -16,6 +16,7 @@ from airlock.leaks import generic
 from airlock.leaks.engine import amid
 from airlock.leaks.engine.allow import Allowed, Subject
 from airlock.leaks.engine.regex import Regex, compiled, first_group
+from airlock.leaks.generic import lone as only
 from airlock.leaks.ruleset import samples
 
 if TYPE_CHECKING:
@@ -242,6 +243,22 @@ def guessed(
         if samples.published(text[start:end]):
             continue
         yield Span(rule, start, end, confidence, _LAST)
+
+
+def lone(text: bytes, place: Place, everywhere: Sequence[Allowed]) -> Iterator[Span]:
+    """Yield the secret that is all of a file, and that its name speaks of.
+
+    Args:
+        text: All of the file.
+        place: Where it stands.
+        everywhere: Allowances that hold for every rule.
+    """
+    found = only.candidate(text, place.path) if place.kind == "file" else None
+    if found is None or samples.published(text[found.start : found.end]):
+        return
+    span = (found.start, found.end)
+    if not everywhere or not _covered(everywhere, text, span, span, place):
+        yield Span(found.rule, *span, found.confidence, _LAST)
 
 
 def in_path(regex: Regex | None, place: Place) -> bool:

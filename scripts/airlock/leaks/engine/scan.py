@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -14,8 +15,8 @@ from airlock.leaks.decode import kinds
 from airlock.leaks.decode.budget import Budget
 from airlock.leaks.detection import Detection
 from airlock.leaks.engine.allow import Allowed
-from airlock.leaks.engine.confirm import Confirmer, Span, guessed, names, readable
-from airlock.leaks.engine.first import FirstPass
+from airlock.leaks.engine.confirm import Confirmer, Span, guessed, lone, names, readable
+from airlock.leaks.engine.first import FirstPass, Hits
 from airlock.leaks.engine.lines import Lines
 from airlock.leaks.engine.overlap import resolved
 from airlock.leaks.ruleset.shelf import Shelf
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from airlock.leaks.decode import Region
     from airlock.leaks.engine.cache import Cache
-    from airlock.leaks.engine.first import Hits
     from airlock.leaks.piece import Piece, Place
     from airlock.leaks.ruleset.model import Rule, RuleSet
 
@@ -130,9 +130,11 @@ class Engine:
     def _read(self, text: _Text) -> list[Detection]:
         members = list(self._members(text)) if text.whole and text.depth < DEEPEST else []
         hits = self._first.hits(text.text)
-        if hits is None:
+        alone = list(lone(text.text, text.place, self._everywhere)) if text.whole else []
+        if hits is None and not alone:
             return members
-        spans = resolved(self._complete(text, self._spans(text, hits)))
+        hits = hits or Hits()
+        spans = resolved(self._complete(text, chain(self._spans(text, hits), alone)))
         regions = self._regions(text, hits) if hits.decode and text.depth < DEEPEST else []
         if regions:
             spans, regions = merged(text.text, spans, regions)

@@ -74,7 +74,7 @@ def candidates(text: bytes, ends: Sequence[int], path: str) -> Iterator[Candidat
             seen.add(start)
             sure = score.confidence(form, path)
             if sure >= THRESHOLD:
-                yield Candidate(_rule(form, window.text), start, at + form.end, round(sure, 3))
+                yield Candidate(rule_of(form, window.text), start, at + form.end, round(sure, 3))
         done = end
 
 
@@ -117,7 +117,13 @@ def _window(text: bytes, end: int) -> _Window:
     return _Window(offset, safe, raw, raw.decode("latin-1"), raw.lower().decode("latin-1"))
 
 
-def _rule(form: Form, window: str) -> Rule:
+def rule_of(form: Form, window: str) -> Rule:
+    """Return the rule that a value in its place falls under.
+
+    Args:
+        form: The value.
+        window: The text that it is in.
+    """
     if form.kind != "assign":
         return _BY_FORM[form.kind]
     if not form.quote and _CONNECTION.search(window, max(0, form.start - 40), form.start):

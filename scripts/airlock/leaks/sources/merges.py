@@ -197,7 +197,7 @@ def _read(
     for blob in objects.read(git, made):
         merged = made[blob.id]
         packed = kinds.packed(blob.data[: kinds.HEAD], merged.place.path)
-        if not blob.whole or packed:
+        if not blob.whole or packed or windows.is_lone(merged.place.path, blob.size):
             yield from whole.blob(blob, merged.place, tally, sieve)
             continue
         tally.add(bytes=len(blob.data))

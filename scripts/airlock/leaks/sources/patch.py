@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from airlock.leaks.generic import lone
 from airlock.leaks.piece import Piece, Place
 from airlock.leaks.sources.context import ADDED, COMMIT, FILE, HUNK, Context, broken
 from airlock.leaks.sources.windows import REACH, lined_up, spans
@@ -82,7 +83,8 @@ class Wanted(msgspec.Struct, frozen=True):
         place: Where it stands.
         blob: Its object id.
         before: Object id of what it was before; all zeros if it is new.
-        line: Line in which `text` begins; 0 if the file may be packed, by NUL bytes or its name.
+        line: Line in which `text` begins; 0 if the file may be packed, by NUL bytes or its name, or
+            may be a secret and nothing else, by its name.
         text: Added text that begins with base64. Who replaces a private key in place changes all of
             it but its first and last line, so that the patch does not show that this is a key.
     """
@@ -194,7 +196,7 @@ class Reader:
         """Return pieces around the hits up to `limit` that are not dealt with yet."""
         context = self._context
         context.begin(data)
-        packed, keys = self._count(data)
+        named, keys = self._count(data)
         if self._follow:
             # Lines that begin with two more signs pass for headers here: the number is no promise.
             lines = data.count(ADDED, self._skip, limit + 1) - data.count(_AFTER)
@@ -204,8 +206,8 @@ class Reader:
         found: list[Wanted] = []
         if b"\0" in data:
             found += _with_nul(data, copy.copy(context))
-        if packed:
-            found += _named_as_packed(packed, copy.copy(context))
+        if named:
+            found += _named_so(named, copy.copy(context))
         if keys:
             found += _perhaps_keys(data, keys, copy.copy(context))
         # The hunks of a large file come in many blocks.
@@ -218,15 +220,15 @@ class Reader:
         return list(_pieces(data, wanted, context, self._reach))
 
     def _count(self, data: bytes) -> tuple[list[int], list[int]]:
-        """Count; return where files begin that packers name so, and what is perhaps in a key."""
+        """Count; return where files begin that tell by name, and what is perhaps in a key."""
         commits = files = 0
-        packed, keys = [], []
+        whole, keys = [], []
         for match in _SEEN.finditer(data):
             line, start = match[1], match.start(1)
             if line[0] == _D:
                 files += 1
-                if _PACKED.search(line):
-                    packed.append(start)
+                if _PACKED.search(line) or lone.promised(line):
+                    whole.append(start)
             elif line[0] == _PLUS:
                 if data[data.rfind(b"\n", 0, start - 1) + 1] != _PLUS:
                     keys.append(start)
@@ -236,7 +238,7 @@ class Reader:
                 raise broken("content is left out")
         self.commits += commits
         self._tally.add(commits=commits, files=files)
-        return packed, keys
+        return whole, keys
 
 
 def read(blocks: Iterable[bytes], reader: Reader) -> Iterator[list[Piece]]:
@@ -318,8 +320,11 @@ def _with_nul(data: bytes, context: Context) -> Iterator[Wanted]:
         at = data.find(b"\0", edge) if edge >= 0 else -1
 
 
-def _named_as_packed(starts: list[int], context: Context) -> Iterator[Wanted]:
-    """Yield files that packers name so; small ones may have no NUL byte."""
+def _named_so(starts: list[int], context: Context) -> Iterator[Wanted]:
+    """Yield files whose name says that they are packed, or a secret and nothing else.
+
+    A small one that is packed may have no NUL byte.
+    """
     for start in starts:
         context.move(start)
         if context.file.blob.strip("0"):

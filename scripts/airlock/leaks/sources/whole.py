@@ -1,4 +1,4 @@
-"""Files of a patch that have to be seen whole: archives, and keys whose middle was replaced."""
+"""Files of a patch that have to be seen whole: archives, edited keys, and lone secrets."""
 
 from __future__ import annotations
 
@@ -85,3 +85,5 @@ def _packed(blob: Object, wanted: Wanted, tally: Tally) -> Iterator[Piece]:
             yield Piece(place=wanted.place, text=blob.data, whole=True)
         else:
             tally.remark(too_large(path, blob.size))
+    elif windows.is_lone(path, blob.size):
+        yield Piece(place=wanted.place, text=blob.data, whole=True)

@@ -210,6 +210,16 @@ def test_packed_files_of_any_commit_are_handed_on_whole(repo: Repository) -> Non
     assert whole == {"x.zip": packed.getvalue(), "y.dat": packed.getvalue()}
 
 
+def test_a_lone_secret_of_any_commit_is_handed_on_whole(repo: Repository) -> None:
+    repo.commit(db_password=b"first\n")
+    repo.git("checkout", "-q", "-b", "side")
+    repo.commit(api_token=b"second\n")
+    git = Git.open(repo.root, os.environ)
+    pieces = history.read(git, planned(repo), Tally(), sieve)
+    whole = {piece.place.path: piece.text for piece in pieces if piece.whole}
+    assert whole == {"db_password": b"first\n", "api_token": b"second\n"}
+
+
 def test_unreachable_objects_on_request(repo: Repository) -> None:
     one, two = token("dangling"), token("blob")
     repo.commit(d__py=f"t = '{one}'\n")

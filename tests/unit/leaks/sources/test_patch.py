@@ -194,8 +194,10 @@ def test_quoted_names_are_decoded() -> None:
     assert unquote(b"plain") == b"plain"
 
 
-@pytest.mark.parametrize("name", ["a.zip", "a.JAR", "x/y.tar.gz", "a b.pdf", "t.tbz2"])
-def test_files_that_may_be_packed_are_to_be_seen_whole(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["a.zip", "a.JAR", "x/y.tar.gz", "a b.pdf", "t.tbz2", "x/db_password", "api key.txt"]
+)
+def test_files_with_a_telling_name_are_to_be_seen_whole(name: str) -> None:
     reader = Reader(sieve, Tally())
     list(read([COMMIT + patch(name, Hunk(3, [], [b"x"]))], reader))
     assert [(w.place.path, w.blob) for w in reader.wanted] == [(name, "2" * 40)]

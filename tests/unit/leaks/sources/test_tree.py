@@ -128,6 +128,13 @@ def test_a_long_line_without_end(tmp_path: Path) -> None:
     assert secrets(pieces(tmp_path)) == {secret: {("min.js", 1)}}
 
 
+def test_a_file_that_may_be_a_lone_secret_comes_whole(tmp_path: Path) -> None:
+    write(tmp_path, "secrets/db_password", "whatever\n")
+    write(tmp_path, "secrets/readme", "whatever\n")
+    write(tmp_path, "long_password", "whatever\n" * 100)
+    assert [(p.place.path, p.whole) for p in pieces(tmp_path)] == [("secrets/db_password", True)]
+
+
 def test_packed_files_come_whole_or_with_a_remark(tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
