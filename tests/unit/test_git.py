@@ -204,3 +204,26 @@ def test_objects_are_read_one_after_the_other(repo: Repository) -> None:
 
 def test_what_a_failing_command_says_can_be_asked_for(repo: Repository) -> None:
     assert b"nothing-here" in Git.open(repo.root, os.environ).said("rev-parse", "nothing-here")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            b"fatal: Out of memory, malloc failed",
+            "the memory is used up",
+        ),
+        (b"fatal: mmap failed: Cannot allocate memory", "the memory is used up"),
+        (b"error: cannot fork() for rev-list: Resource busy", "a limit of the system"),
+        (b"fatal: write error: No space left on device", "the disk is full"),
+        (b"fatal: not a git repository: '/tmp/x'", "the repository is not there"),
+        (b"fatal: packed object 1234 (stored in x.pack) is corrupt", "damaged objects"),
+        (b"fatal: unable to read 0123456789012345678901234567890123456789", "objects missing"),
+        (b"fatal: a secret", ""),
+    ],
+)
+def test_a_failure_says_why_if_that_is_known_and_quotes_nothing(said: bytes, reason: str) -> None:
+    error = GitError("cat-file", 128, said)
+    assert error.reason == reason
+    end = f": {reason}" if reason else ""
+    assert str(error) == f"git cat-file failed with exit code 128{end}."

@@ -20,6 +20,16 @@ _REASONS = (
     (r"not our ref|couldn't find remote ref", "the remote does not have it", False),
     (r"not found|does not appear to be a git repo", "no such remote repository", False),
     (r"promisor|unable to read [0-9a-f]{40}|missing blob", "objects missing", False),
+    # Of a machine, not of a repository; what reads objects may see it under load.
+    (r"(?i)out of memory|mmap failed|cannot allocate", "the memory is used up", False),
+    (
+        r"(?i)unable to create thread|cannot fork|too many open files",
+        "a limit of the system",
+        False,
+    ),
+    (r"(?i)no space left|disk quota", "the disk is full", False),
+    (r"(?i)not a git repository", "the repository is not there", False),
+    (r"(?i)packed object|packfile|loose object|corrupt|inflate", "damaged objects", False),
 )
 
 
