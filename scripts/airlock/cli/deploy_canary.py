@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airlock.cli.console import Console
+    from airlock.clock import Clock
+    from airlock.config import Service
     from airlock.delivery.record import Record
     from airlock.github.runner import Level
 
@@ -180,14 +182,7 @@ def command(
             console.output("verdict", "none")
             return 0
         image, commit = under_way.image, under_way.commit
-    if not image or not image.isprintable() or " " in image:
-        raise AirlockError("not an image reference", where="--image", fix="See --help for one")
-    if mode == "step" and until < WHOLE:
-        raise AirlockError(
-            "an approval needs a job that waits for it",
-            where="--until",
-            fix="Leave it out in mode step, and gate the scheduled workflow itself",
-        )
+    _check(image, mode, until)
     if order and not dry_run and (why := _kept_back(service, order, parallel, config, environ)):
         console.info(f"{service} is not released: {why}")
         console.annotate([Annotation(level="error", title=f"{service}: not started", message=why)])
@@ -206,15 +201,7 @@ def command(
     probe = Probe(section, target.root, environ)
     # Clients before the first signal can come: the way back must not have to build one.
     cloud = cloud_run.connect(environ)
-    where = (section.project, section.region, section.name or service)
-    metrics = monitoring.connect(environ, *where)
-    signals = Signals(
-        metrics,
-        logs=request_logs.connect(environ, *where, agent=AGENT),
-        timings=metrics,
-        latency=section.thresholds.latency,
-        probes=Probing(probe, section.probes.per_minute, clock) if section.probes else None,
-    )
+    signals = _signals(service, section, probe, clock, environ)
     if dry_run:
         dry = Rollout(steps, cloud, signals, probe, clock=clock, notify=lambda _: None).preview()
         console.summary(preview_page(service, dry, earliest(steps)))
@@ -236,6 +223,32 @@ def command(
     show(console, outcome)
     announcer.end(outcome)
     return 0 if outcome.result in _GOING_WELL else 1
+
+
+def _check(image: str, mode: str, until: int) -> None:
+    if not image or not image.isprintable() or " " in image:
+        raise AirlockError("not an image reference", where="--image", fix="See --help for one")
+    if mode == "step" and until < WHOLE:
+        raise AirlockError(
+            "an approval needs a job that waits for it",
+            where="--until",
+            fix="Leave it out in mode step, and gate the scheduled workflow itself",
+        )
+
+
+def _signals(
+    service: str, section: Service, probe: Probe, clock: Clock, environ: Mapping[str, str]
+) -> Signals:
+    """Return what tells how a revision does."""
+    where = (section.project, section.region, section.name or service)
+    metrics = monitoring.connect(environ, *where)
+    return Signals(
+        metrics,
+        logs=request_logs.connect(environ, *where, agent=AGENT),
+        timings=metrics,
+        latency=section.thresholds.latency,
+        probes=Probing(probe, section.probes.per_minute, clock) if section.probes else None,
+    )
 
 
 def _kept_back(

@@ -75,9 +75,7 @@ def plan_rollback(
             f"no revision {target!r}", where=view.name, fix=f"Ready ones, newest first: {listed}"
         )
     if broken := unfit(view, target, known[target]):
-        fix = (
-            "Give it instances, then try again" if view.by_hand == 0 else "Name another with --to"
-        )
+        fix = "Give it instances, then try again" if view.by_hand == 0 else "Name another with --to"
         raise AirlockError(f"revision {broken}", where=view.name, fix=fix)
     left = [record.candidate, *_by_share(shares)] if record and record.open else _by_share(shares)
     bad = next((name for name in left if name != target), target)
