@@ -37,6 +37,7 @@ jobs:
       id-token: write # Exchange the job's identity for Google Cloud credentials.
       deployments: write # Record the deployment and what became of it.
       pull-requests: write # Say on the merged pull request what became of it.
+      attestations: write # Attest to images that are built here.
     {USES}/.github/workflows/release.yml@{REF}
     with:
       service: SERVICE
