@@ -68,7 +68,9 @@ def test_a_clean_image_is_pushed_and_known_by_its_digest(yard: Yard) -> None:
     assert labels["org.opencontainers.image.source"] == "https://github.com/acme/shop"
     created = labels["org.opencontainers.image.created"]
     assert yard.config(name, said["digest"])["created"] == created
+    base = yard.manifest("library/tiny", "1")["digest"]
     assert f"{BASE} is whatever stands under that name" in ran.out
+    assert f"Name its digest, too ({BASE}@{base})" in ran.out
     assert "📦 shop: image built" in ran.summary
     # What stays is the base, for the next build.
     assert set(yard.images()) - set(before) <= {f"docker.io/library/{BASE.split(':')[0]}"}

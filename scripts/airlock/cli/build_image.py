@@ -172,6 +172,7 @@ class _Building:
             work.dockerfile.read_text(encoding="utf-8", errors="replace"),
             work.name,
             work.build.args,
+            lambda image: registry.digest_of(image, self.environ),
         )
         self._annotate(remarks)
         built = Built(work, self.engine.name, None, remarks)

@@ -14,7 +14,7 @@ from airlock.delivery.dockerfile import instructions
 from airlock.delivery.words import UNKNOWN, expand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airlock.delivery.dockerfile import Instruction
 
@@ -69,29 +69,37 @@ class Base:
         return bool(_DIGEST.search(self.image))
 
 
-def check(text: str, path: str, args: Mapping[str, str]) -> tuple[Remark, ...]:
+def check(
+    text: str,
+    path: str,
+    args: Mapping[str, str],
+    digest: Callable[[str], str] = lambda _: "",
+) -> tuple[Remark, ...]:
     """Return what is to be said about a Dockerfile, what is refused first.
 
     Args:
         text: The file.
         path: Its name, for errors.
         args: Build arguments of the configuration.
+        digest: Returns the digest that an image has now; empty if it cannot be told.
 
     Raises:
         AirlockError: It is none that BuildKit would read.
     """
     found = instructions(text, path)
     refused = [] if skipped(text) else [*_given(args), *_secrets(found)]
-    unpinned = [
-        Remark(
-            base.line,
-            f"{shown(base.image)} is whatever stands under that name on the day of the build. Name "
-            "its digest, too (…@sha256:…); Dependabot then keeps it fresh.",
-        )
-        for base in bases(found, args)
-        if not base.pinned
-    ]
-    return (*refused, *unpinned)
+    if refused:
+        return tuple(refused)  # nothing is built, and nobody has to be asked
+    loose = [base for base in bases(found, args) if not base.pinned]
+    return tuple(Remark(base.line, _loose(base.image, digest)) for base in loose)
+
+
+def _loose(image: str, digest: Callable[[str], str]) -> str:
+    now = "" if UNKNOWN in image else digest(image)
+    return (
+        f"{shown(image)} is whatever stands under that name on the day of the build. Name its "
+        f"digest, too ({shown(image)}@{now or 'sha256:…'}); Dependabot then keeps it fresh."
+    )
 
 
 def bases(found: Sequence[Instruction], args: Mapping[str, str]) -> tuple[Base, ...]:

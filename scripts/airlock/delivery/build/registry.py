@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 900.0
 RETRIES = 2
+_ASK = 20.0
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 _MESSAGE = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 NO_ANSWER = re.compile(
@@ -51,6 +53,28 @@ def require(environ: Mapping[str, str]) -> None:
         )
 
 
+def digest_of(reference: str, environ: Mapping[str, str]) -> str:
+    """Return the digest that an image has in its registry now; empty if that cannot be told."""
+    if not found("skopeo", environ):
+        return ""
+    ended = run(
+        [
+            *("skopeo", "--command-timeout", f"{_ASK:.0f}s", *_registries(environ)),
+            *("inspect", "--no-tags", "--format", "{{.Digest}}", f"docker://{reference}"),
+        ],
+        environ=environ,
+        timeout=_ASK + 5,
+    )
+    said = ended.lines[-1] if ended.lines else ""
+    return said if ended.code == 0 and _DIGEST.fullmatch(said) else ""
+
+
+def _registries(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Older skopeos do not read the variable that buildah and podman read."""
+    path = environ.get("CONTAINERS_REGISTRIES_CONF", "")
+    return ("--registries-conf", path) if path else ()
+
+
 def push(image: Image, reference: str, environ: Mapping[str, str]) -> None:
     """Push an image, and see that the registry took that very one.
 
@@ -64,13 +88,11 @@ def push(image: Image, reference: str, environ: Mapping[str, str]) -> None:
     """
     with TemporaryDirectory(prefix="airlock-push-") as scratch:
         told = Path(scratch, "digest")
-        # Older skopeos do not read the variable that buildah and podman read.
-        registries = environ.get("CONTAINERS_REGISTRIES_CONF", "")
         ended = run(
             [
                 # The image is our own, from this disk: no policy about foreign ones is asked.
                 *("skopeo", "--insecure-policy", "--command-timeout", f"{TIMEOUT:.0f}s"),
-                *(("--registries-conf", registries) if registries else ()),
+                *_registries(environ),
                 *("copy", "--preserve-digests", "--retry-times", str(RETRIES)),
                 *("--digestfile", str(told), f"oci:{image.folder}", f"docker://{reference}"),
             ],
