@@ -123,9 +123,15 @@ def test_a_build_secret_reaches_its_mount_and_nothing_else(yard: Yard) -> None:
     assert value not in ran.everything()
     assert yard.registry.tags(f"acme/{careless.name}") == []
 
+    together = f"OTHER=x\nSHOP_PASS={value}\n"
+    assert yard.build(careful, AIRLOCK_BUILD_SECRETS=together, **ON_A_RUNNER).code == 0
+
     ran = yard.build(careful)
     assert ran.code == 2
     assert "build secret 'pass' is missing: SHOP_PASS is not set." in ran.err
+    ran = yard.build(careful, AIRLOCK_BUILD_SECRETS=value)
+    assert (ran.code, value in ran.everything()) == (2, False)
+    assert "AIRLOCK_BUILD_SECRETS: line 1 is not of the form NAME=value." in ran.err
 
 
 def test_commands_before_the_build_see_its_secrets_and_no_credential(yard: Yard) -> None:

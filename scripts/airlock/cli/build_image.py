@@ -18,7 +18,7 @@ from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
 from airlock.delivery.build import checks, engines, hook, layout, registry
-from airlock.delivery.build.order import order, origin_of
+from airlock.delivery.build.order import SECRETS, order, origin_of, secrets_of
 from airlock.delivery.build.report import Built, build_page
 from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.errors import AirlockError
@@ -68,6 +68,9 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool) -> i
     are configuration and history. A Dockerfile that takes a secret as ARG or ENV is refused. The
     image is known by its digest from then on, which is what deploy-canary takes.
 
+    Build secrets come from the environment variables that the configuration names, or all together
+    from AIRLOCK_BUILD_SECRETS, a line NAME=value each.
+
     \b
     Exit codes: 0 built (and pushed); 1 refused, nothing was pushed; 2 not possible.
 
@@ -79,10 +82,12 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool) -> i
     # A crash must not leave what was read in a file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     environ = dict(os.environ)
+    # Neither the build nor what runs before it gets more of them than it is to have.
+    given = secrets_of(environ.pop(SECRETS, ""))
     console = console_for(environ)
     target = chosen(service, config)
     origin = origin_of(Git.open(target.root, environ), environ)
-    work = order(service, target.config, target.root, origin, environ)
+    work = order(service, target.config, target.root, origin, {**environ, **given})
     _trust(work, environ, push=push)
     builder = engines.choose(engine, environ)
     if push:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from airlock.config import Build, Service
     from airlock.git import Git
 
+SECRETS = "AIRLOCK_BUILD_SECRETS"
+"""Variable that holds all build secrets, for callers that cannot set one for each."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SCP = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!/)(.+)")
 
 
@@ -132,6 +136,26 @@ def order(
             )
         values[variable] = environ[variable]
     return Order(key, root, context, file, build, origin, values)
+
+
+def secrets_of(text: str) -> dict[str, str]:
+    """Return the values of build secrets that stand in a text, a line ``NAME=value`` each.
+
+    Raises:
+        AirlockError: A line is none; what it says is not repeated.
+    """
+    found = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, equals, value = line.partition("=")
+        if line.strip() and not (equals and _VARIABLE.fullmatch(name.strip())):
+            raise AirlockError(
+                f"line {number} is not of the form NAME=value",
+                where=SECRETS,
+                fix="Write a secret of several lines as base64, and decode it in the build",
+            )
+        if line.strip():
+            found[name.strip()] = value
+    return found
 
 
 def origin_of(git: Git, environ: Mapping[str, str]) -> Origin:
