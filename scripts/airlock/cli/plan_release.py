@@ -165,6 +165,8 @@ def read_servings(
     Raises:
         AirlockError: Permission denied or unreachable.
     """
+    from airlock.clock import clock_from  # noqa: PLC0415 - only by drift
+    from airlock.delivery.plan import identity  # noqa: PLC0415
     from airlock.delivery.serving import servings  # noqa: PLC0415 - Google's client takes 0.4 s
     from airlock.gcp import cloud_run  # noqa: PLC0415
 
@@ -172,4 +174,9 @@ def read_servings(
         key: resource(service.project, service.region, service.name or key)
         for key, service in services.items()
     }
-    return servings(lambda: cloud_run.connect(environ), names)
+    return servings(
+        lambda: cloud_run.connect(environ),
+        names,
+        rollout=identity(environ).rollout,
+        now=clock_from(environ).now(),
+    )

@@ -124,7 +124,7 @@ def by_drift(key: str, serving: Serving, compare: Callable[[str], Difference | N
     """Decide by what serves.
 
     A release that was cancelled, or whose runner died, is made up for; one that was rolled back for
-    what it did is not tried again before something of it changes.
+    what it did is not tried again before something of it changes, nor is one that is under way.
 
     Args:
         key: The service's key.
@@ -133,12 +133,8 @@ def by_drift(key: str, serving: Serving, compare: Callable[[str], Difference | N
     """
     if serving.missing:
         return Decision(key, release=True, reason="it does not exist yet, or serves nothing")
-    if bad := serving.rejected:
-        since = compare(bad.commit) if bad.commit else None
-        if since is not None and not since.any:
-            why = f"{short(bad.commit)} was rolled back, and nothing of it changed since"
-            warning = f"{key}: {short(bad.commit)} was rolled back, {code(bad.reason)}"
-            return Decision(key, release=False, reason=why, warnings=(warning,))
+    if left := _left_alone(key, serving, compare):
+        return left
     for revision, commit in serving.commits.items():
         if not commit:
             why = f"{code(revision)} serves, and does not say which commit it is of"
@@ -152,6 +148,26 @@ def by_drift(key: str, serving: Serving, compare: Callable[[str], Difference | N
             return Decision(key, release=True, reason=why)
     commits = " and ".join(short(commit) for commit in dict.fromkeys(serving.commits.values()))
     return Decision(key, release=False, reason=f"{commits} serves, and nothing of it changed since")
+
+
+def _left_alone(
+    key: str, serving: Serving, compare: Callable[[str], Difference | None]
+) -> Decision | None:
+    """Return the decision about a service whose newest release has all there is to release."""
+
+    def has_all(commit: str) -> bool:
+        found = compare(commit) if commit else None
+        return found is not None and not found.any
+
+    going, bad = serving.underway, serving.rejected
+    if going and has_all(going.commit):
+        why = f"{short(going.commit)} is being released by {going.owner}, and has all of it"
+        return Decision(key, release=False, reason=why)
+    if bad and has_all(bad.commit):
+        why = f"{short(bad.commit)} was rolled back, and nothing of it changed since"
+        warning = f"{key}: {short(bad.commit)} was rolled back, {code(bad.reason)}"
+        return Decision(key, release=False, reason=why, warnings=(warning,))
+    return None
 
 
 def remarks(key: str, footprint: Footprint, files: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airlock.delivery.plan import digest
-from airlock.delivery.record import Phase, read
+from airlock.delivery.record import Phase, read, run_of
 from airlock.delivery.traffic import served
 from airlock.delivery.writes import CANDIDATE_LABEL, COMMIT_LABEL
 from airlock.gcp.cloud_run import REACH
@@ -36,16 +36,31 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class Underway:
+    """A release by another run, which is alive.
+
+    Args:
+        commit: Its commit; empty if it does not say.
+        owner: Who runs it, for people.
+    """
+
+    commit: str
+    owner: str
+
+
+@dataclass(frozen=True)
 class Serving:
     """What a service serves.
 
     Args:
         commits: The commit of each revision that gets requests; empty where it is not known.
         rejected: The newest release, if it is not among them for what it did.
+        underway: The newest release, if it has not come to its end.
     """
 
     commits: Mapping[str, str] = field(default_factory=dict)
     rejected: Rejected | None = None
+    underway: Underway | None = None
 
     @property
     def missing(self) -> bool:
@@ -53,8 +68,14 @@ class Serving:
         return not self.commits
 
 
-def serving(cloud: Cloud, name: str) -> Serving:
-    """Return what the service `name` (full resource name) serves.
+def serving(cloud: Cloud, name: str, *, rollout: str, now: float) -> Serving:
+    """Return what a service serves.
+
+    Args:
+        cloud: Cloud Run.
+        name: Full resource name.
+        rollout: Id of a rollout of the run that asks; its own release is not another's.
+        now: Seconds since the Unix epoch.
 
     Raises:
         AirlockError: Permission denied or unreachable.
@@ -66,15 +87,19 @@ def serving(cloud: Cloud, name: str) -> Serving:
     for each in served(view):
         revision = cloud.revision(name, each)
         commits[each] = _commit(cloud, name, revision) if revision else ""
-    return Serving(commits, _rejected(view))
+    return Serving(commits, _rejected(view), _underway(view, rollout, now))
 
 
-def servings(connect: Callable[[], Cloud], names: Mapping[str, str]) -> dict[str, Serving]:
+def servings(
+    connect: Callable[[], Cloud], names: Mapping[str, str], *, rollout: str, now: float
+) -> dict[str, Serving]:
     """Return what several services serve, asked for side by side.
 
     Args:
         connect: Makes a client; each thread gets its own.
         names: Full resource names, by whatever the answers are to be found by.
+        rollout: Id of a rollout of the run that asks.
+        now: Seconds since the Unix epoch.
 
     Raises:
         AirlockError: Permission denied or unreachable, for any of them.
@@ -84,7 +109,7 @@ def servings(connect: Callable[[], Cloud], names: Mapping[str, str]) -> dict[str
     def ask(name: str) -> Serving:
         if not hasattr(own, "cloud"):
             own.cloud = connect()
-        return serving(own.cloud, name)
+        return serving(own.cloud, name, rollout=rollout, now=now)
 
     with ThreadPoolExecutor(min(_AT_ONCE, len(names)) or 1) as pool:
         return dict(zip(names, pool.map(ask, names.values()), strict=True))
@@ -110,3 +135,10 @@ def _rejected(view: ServiceView) -> Rejected | None:
         return None
     image = digest(record.image)
     return Rejected(record.commit, record.reason) if image in record.rejected else None
+
+
+def _underway(view: ServiceView, rollout: str, now: float) -> Underway | None:
+    record = read(view)
+    if record is None or not record.open or record.lease <= now or record.run == run_of(rollout):
+        return None
+    return Underway(record.commit, record.owner)

@@ -10,7 +10,7 @@ import pytest
 from airlock.config import PATH, parse
 from airlock.delivery.planning import Base, Planner, base_of, keys_of
 from airlock.delivery.selection import by_drift
-from airlock.delivery.serving import Rejected, Serving
+from airlock.delivery.serving import Rejected, Serving, Underway
 from airlock.delivery.tree import Tree
 from airlock.errors import AirlockError
 from airlock.git import Git
@@ -305,6 +305,16 @@ def test_drift(repository: Repository) -> None:
     )
     assert decided(second, rejected=Rejected(first, "10 % failed"))[0] is False
     assert decided(first, rejected=Rejected("", "10 % failed"))[0] is True
+    # Another run is at it, and a third has nothing to add.
+    going = Serving({"shop-0": first}, underway=Underway(second, "run 7"))
+    found = by_drift("shop", going, plan.comparing("shop"))
+    assert (found.release, found.reason) == (
+        False,
+        f"`{two}` is being released by run 7, and has all of it",
+    )
+    for commit in (first, "", "1" * 40):
+        behind = Serving({"shop-0": first}, underway=Underway(commit, "run 7"))
+        assert by_drift("shop", behind, plan.comparing("shop")).release
 
 
 def test_what_is_named(repository: Repository) -> None:
