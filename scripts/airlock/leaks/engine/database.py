@@ -1,8 +1,13 @@
-"""All patterns in one Hyperscan database, compiled once and kept."""
+"""All patterns in a few Hyperscan databases, compiled at the same time, once, and kept.
+
+To look at a text with two databases takes as long as with one of all their patterns: what costs
+time are the automata, and each of them is in one. To compile them takes two cores half as long.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -14,7 +19,7 @@ from airlock.errors import AirlockError
 from airlock.leaks.engine.cache import code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airlock.leaks.engine.cache import Cache
     from airlock.leaks.engine.sieve import Choice, Sought
@@ -27,19 +32,24 @@ _FLAGS = hs.HS_FLAG_MULTILINE | hs.HS_FLAG_ALLOWEMPTY
 _BLOCK, _FEWEST = 4096, 3
 """Bytes in which runs of one byte are looked for, and how many of these blocks are a long one."""
 _PREFILTER = _FLAGS | hs.HS_FLAG_PREFILTER
+_PART = 800
+"""Owners of a database: about half of the catalogue, for the two cores of a small runner."""
 
 
 class Database:
     """Looks for many patterns in one pass; any number of threads may use it at once.
 
     Args:
-        compiled: The patterns, compiled; of several that are the same, only one.
+        compiled: The patterns, compiled, in parts; of several that are the same, only one.
         owners: For each of those, whose it is.
         reaches: For each owner, bytes that a match of its regex can be long.
     """
 
     def __init__(
-        self, compiled: hs.Database, owners: Sequence[Sequence[int]], reaches: Sequence[int]
+        self,
+        compiled: Sequence[hs.Database],
+        owners: Sequence[Sequence[int]],
+        reaches: Sequence[int],
     ) -> None:
         self.owners = owners
         self.reaches = reaches
@@ -49,27 +59,32 @@ class Database:
     def scan(self, text: bytes | memoryview, handler: Handler) -> None:
         """Call `handler` with (index into `owners`, 0, end offset, 0, None) for each match's end.
 
+        The ends of one pattern come in their order, those of several do not.
+
         The text is looked at with a newline before and after it, and offsets are one higher for it:
         at its edges, patterns see what they see at those of a line, and need no anchors. With
         those, Hyperscan 5.4 misses some matches at the end of a text.
         """
-        scratch = getattr(self._local, "scratch", None)
-        if scratch is None:
+        scratches = getattr(self._local, "scratches", None)
+        if scratches is None:
             # Scratch space is for one pass at a time.
-            scratch = self._local.scratch = hs.Scratch(self._compiled)
+            scratches = self._local.scratches = [hs.Scratch(part) for part in self._compiled]
         for start, stop in stretches(text):
-            self._pass(text[start:stop], start, handler, scratch)
+            self._pass(text[start:stop], start, handler, scratches)
 
     def _pass(
-        self, text: bytes | memoryview, start: int, handler: Handler, scratch: hs.Scratch
+        self,
+        text: bytes | memoryview,
+        start: int,
+        handler: Handler,
+        scratches: Sequence[hs.Scratch],
     ) -> None:
         def shifted(index: int, begin: int, end: int, flags: int, context: object) -> bool | None:
             return handler(index, begin, start + end, flags, context)
 
         padded = b"".join((b"\n", text, b"\n"))
-        self._compiled.scan(
-            padded, match_event_handler=shifted if start else handler, scratch=scratch
-        )
+        for part, scratch in zip(self._compiled, scratches, strict=True):
+            part.scan(padded, match_event_handler=shifted if start else handler, scratch=scratch)
 
 
 def stretches(text: bytes | memoryview) -> list[tuple[int, int]]:
@@ -108,12 +123,12 @@ def _only(block: memoryview) -> int:
     return first if bytes(block).count(first) == len(block) else -1
 
 
-def build(digest: bytes, patterns: Callable[[], Sequence[Sought]], cache: Cache | None) -> Database:
+def build(digest: bytes, patterns: Callable[[], Iterable[Sought]], cache: Cache | None) -> Database:
     """Return the database of some patterns: the one that was kept, or else a new one.
 
     Args:
         digest: A hash of all data that `patterns` follows from; code is taken care of here.
-        patterns: Returns what to look for, for each owner.
+        patterns: Returns what to look for, for each owner; may make it as it is taken.
         cache: Where the compiled form is kept; None for nowhere.
 
     Raises:
@@ -125,7 +140,7 @@ def build(digest: bytes, patterns: Callable[[], Sequence[Sought]], cache: Cache 
     database = _load(cache.read(name))
     if database is None:
         database = _compile(patterns())
-        compiled = hs.dumpb(database._compiled)  # noqa: SLF001 - this module's
+        compiled = [hs.dumpb(part) for part in database._compiled]  # noqa: SLF001 - this module's
         kept = (database.owners, database.reaches, compiled)
         cache.write(name, msgspec.msgpack.encode(kept))
     return database
@@ -142,36 +157,60 @@ def _load(data: memoryview | None) -> Database | None:
     if data is None:
         return None
     try:
-        kept = tuple[list[list[int]], list[int], bytes]
+        kept = tuple[list[list[int]], list[int], list[bytes]]
         owners, reaches, compiled = msgspec.msgpack.decode(data, type=kept)
-        return Database(hs.loadb(compiled, hs.HS_MODE_BLOCK), owners, reaches)
+        parts = [hs.loadb(part, hs.HS_MODE_BLOCK) for part in compiled]
+        return Database(parts, owners, reaches)
     except (msgspec.DecodeError, hs.error):
         return None
 
 
-def _compile(patterns: Sequence[Sought]) -> Database:
+def _compile(patterns: Iterable[Sought]) -> Database:
+    taken: list[Sought] = []
+    remaining = iter(patterns)
+
+    def best() -> Iterator[list[_Row]]:
+        for each in remaining:
+            taken.append(each)
+            yield [(pattern, _FLAGS) for pattern in each.choices[0]]
+
     try:
         # Nearly always, each pattern compiles in its best form.
-        rows = [[(pattern, _FLAGS) for pattern in each.choices[0]] for each in patterns]
-        compiled, owners = _shared(rows)
+        compiled, owners = _shared(best())
     except hs.error:
-        compiled, owners = _shared([_chosen(each.choices) for each in patterns])
-    return Database(compiled, owners, [each.reach for each in patterns])
+        taken += remaining
+        compiled, owners = _shared(_chosen(each.choices) for each in taken)
+    return Database(compiled, owners, [each.reach for each in taken])
 
 
-def _shared(rows: Sequence[Sequence[_Row]]) -> tuple[hs.Database, list[list[int]]]:
+def _shared(rows: Iterable[list[_Row]]) -> tuple[list[hs.Database], list[list[int]]]:
+    """Return databases for the patterns of each owner, and the owners of each pattern.
+
+    While one is being compiled, which needs nothing of Python, the next rows are taken.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most scans compile nothing
+
     owners: dict[_Row, list[int]] = {}
-    for number, patterns in enumerate(rows):
-        for pattern in patterns:
-            owners.setdefault(pattern, []).append(number)
-    return _together(list(owners)), list(owners.values())
+    left, numbers = iter(rows), itertools.count()
+    with ThreadPoolExecutor() as pool:
+        parts = []
+        while batch := list(itertools.islice(left, _PART)):
+            done = len(owners)
+            for patterns, number in zip(batch, numbers, strict=False):
+                for pattern in patterns:
+                    owners.setdefault(pattern, []).append(number)
+            fresh = list(owners)[done:]
+            if fresh:
+                parts.append(pool.submit(_together, fresh, done))
+        return [part.result() for part in parts], list(owners.values())
 
 
-def _together(rows: Sequence[_Row]) -> hs.Database:
+def _together(rows: Sequence[_Row], first: int = 0) -> hs.Database:
+    """Return a database of patterns, which are numbered from `first` on."""
     compiled = hs.Database(mode=hs.HS_MODE_BLOCK)
     compiled.compile(
         expressions=[pattern for pattern, _ in rows],
-        ids=list(range(len(rows))),
+        ids=list(range(first, first + len(rows))),
         flags=[flags for _, flags in rows],
     )
     return compiled

@@ -11,6 +11,8 @@ from airlock.leaks.engine import database
 from airlock.leaks.engine.confirm import STRIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airlock.leaks.engine.cache import Cache
     from airlock.leaks.engine.sieve import Sought
     from airlock.leaks.ruleset.shelf import Shelf
@@ -111,11 +113,13 @@ class FirstPass:
         return hits
 
 
-def _patterns(rules: Shelf) -> list[Sought]:
+def _patterns(rules: Shelf) -> Iterator[Sought]:
     # Not at the top: where the compiled form was kept, none of this is needed.
     from airlock.leaks import decode  # noqa: PLC0415
     from airlock.leaks.engine.sieve import Sought, sought  # noqa: PLC0415
 
     triggers = (*generic.TRIGGERS, *decode.TRIGGERS)
-    searched = (rules[place] for place in rules.outline.searched)
-    return [*map(sought, searched), *(Sought(((trigger,),)) for trigger in triggers)]
+    for place in rules.outline.searched:
+        yield sought(rules[place])
+    for trigger in triggers:
+        yield Sought(((trigger,),))
