@@ -29,7 +29,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a part (PEP 562)."""
+    """Load a part (PEP 562), once."""
     if name not in _HOMES:
         raise AttributeError(name)
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    part: object = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = part
+    return part

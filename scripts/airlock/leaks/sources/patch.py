@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import bisect
 import copy
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -227,7 +228,7 @@ class Reader:
             line, start = match[1], match.start(1)
             if line[0] == _D:
                 files += 1
-                if _PACKED.search(line) or lone.promised(line):
+                if _telling(line):
                     whole.append(start)
             elif line[0] == _PLUS:
                 if data[data.rfind(b"\n", 0, start - 1) + 1] != _PLUS:
@@ -239,6 +240,12 @@ class Reader:
         self.commits += commits
         self._tally.add(commits=commits, files=files)
         return whole, keys
+
+
+@functools.lru_cache(maxsize=8192)  # The same files change again and again.
+def _telling(line: bytes) -> bool:
+    """Return whether a file has to be seen whole by its name, in the first line of its header."""
+    return _PACKED.search(line) is not None or lone.promised(line)
 
 
 def read(blocks: Iterable[bytes], reader: Reader) -> Iterator[list[Piece]]:
