@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airlock.cli import run
 from contract.gate import Ran, airlock, event
 from contract.release import Lab, lab
 from unit.leaks.support import Repository
@@ -60,14 +61,17 @@ def test_a_push_on_a_runner(repository: Repository, tmp_path: Path) -> None:
     assert f"| shop | no | nothing of it changed since `{before[:7]}` |" in ran.summary
 
 
-def test_on_a_laptop(repository: Repository) -> None:
+def test_on_a_laptop(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     repository.write("shop/main.py", "2\n")
     repository.commit()
-    ran = airlock(repository.root, "--base", "HEAD~1", command="plan-release")
-    assert ran.code == 0
-    assert 'services=["shop"]' in ran.out
-    ran = airlock(repository.root, "--service", "all", command="plan-release")
-    assert 'services=["shop", "cart"]' in ran.out
+    monkeypatch.chdir(repository.root)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    assert run(["plan-release", "--base", "HEAD~1"]) == 0
+    assert 'services=["shop"]' in capsys.readouterr().out
+    assert run(["plan-release", "--service", "all"]) == 0
+    assert 'services=["shop", "cart"]' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -80,13 +84,20 @@ def test_on_a_laptop(repository: Repository) -> None:
     ],
 )
 def test_bad_input_is_one_line(
-    repository: Repository, arguments: tuple[str, ...], said: str
+    repository: Repository,
+    arguments: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ran = airlock(repository.root, *arguments, command="plan-release")
-    assert ran.code == 2
-    assert said in ran.err
-    assert len(ran.err.splitlines()) == 1
-    assert "services=" not in ran.out
+    monkeypatch.chdir(repository.root)
+    for name in ("GITHUB_ACTIONS", "GITHUB_EVENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(["plan-release", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert "services=" not in out
 
 
 @dataclass

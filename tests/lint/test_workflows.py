@@ -174,6 +174,17 @@ def test_releases_of_one_service_queue_up() -> None:
     assert "matrix.service" in concurrency["group"]
 
 
+def test_who_fails_keeps_those_after_it_from_starting_unless_told_otherwise() -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    deploy = release["jobs"]["deploy"]
+    (mover,) = [step for step in deploy["steps"] if step.get("id") == "deploy"]
+    order = "${{ !inputs.keep-going && needs.plan.outputs.services || '' }}"
+    assert mover["with"]["order"] == order
+    assert mover["with"]["parallel"] == deploy["strategy"]["max-parallel"]
+    # Else GitHub would cancel healthy releases beside it, and they would go back.
+    assert deploy["strategy"]["fail-fast"] is False
+
+
 def test_traffic_is_settled_whatever_became_of_the_release() -> None:
     release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
     settle = release["jobs"]["settle"]

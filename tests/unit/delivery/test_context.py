@@ -122,7 +122,7 @@ def test_what_dockerignore_leaves_out() -> None:
     assert not Ignore("").covers("a")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=20))
 @example("${")
 @example("'")

@@ -123,7 +123,7 @@ names = st.text("ab*?[].", min_size=1, max_size=4)
 some_paths = st.lists(names, min_size=1, max_size=3).map("/".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(some_paths, max_size=4), st.lists(some_paths, max_size=8))
 def test_looking_by_beginnings_finds_what_looking_at_each_file_finds(
     globs: list[str], paths: list[str]
