@@ -83,6 +83,7 @@ class Clone:
         machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, "amd64")
         place = f"repository: {registry}/shop\n      platform: linux/{machine}"
         text = re.sub(r"repository: \S+", place, config.read_text(encoding="utf-8"))
+        text = text.replace('"requirements.txt"', '"airlock/**"')
         # A pull takes real seconds, and the demo's minutes are short.
         text = text.replace("    rollout:\n", "    rollout:\n      ready-timeout: 1h\n")
         config.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """Base images made from what is on this machine: no registry has to be reached for them.
 
 A base holds a few programs with the libraries that they are linked to, as ``ldd`` names them, and
-on request the Python that runs this, with its standard library.
+on request the Python that runs this, with what a server needs of its standard library.
 """
 
 from __future__ import annotations
@@ -27,20 +27,13 @@ SHELL = ("sh", "cat", "ls", "mkdir", "rm")
 EPOCH = "1700000000"
 _TIMEOUT = 120.0
 _LIBRARY = re.compile(r"(?:=> )?(/[^ ]+) \(0x")
-# Left out of the standard library: tests, which hold keys made for them, and what needs a screen.
+# Left out of the standard library: tests, which hold keys made for them, and what no server needs.
+# All of it would be packed, scanned and unpacked again and again.
 _LEFT_OUT = shutil.ignore_patterns(
     *("test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "__pycache__"),
-    *(
-        "site-packages",
-        "dist-packages",
-        "config-*",
-        "pydoc_data",
-        "distutils",
-        "sqlite3",
-        "_test*",
-        "_tkinter*",
-        "*.a",
-    ),
+    *("site-packages", "dist-packages", "config-*", "pydoc*", "distutils", "sqlite3", "curses"),
+    *("dbm", "unittest", "xml", "xmlrpc", "venv", "turtle.py", "_test*", "_tkinter*", "_sqlite3*"),
+    *("_curses*", "_codecs_*", "_dbm*", "_gdbm*", "nis.*", "readline.*", "*.a"),
 )
 
 
