@@ -53,12 +53,14 @@ _FOLDER = Path("build") / "demo"
     help="Requests of customers per real second. The fewer, the longer the judge is in doubt.",
 )
 def command(*, folder: Path, home: Path, factor: float, rate: float) -> int:
-    """Watch gate and release work, end to end, in under a minute.
+    """Watch gate, build and release work, end to end, in about a minute.
 
     Starts stand-ins of GitHub, Cloud Run and Cloud Monitoring on loopback, makes a service
     repository from examples/shop, and runs its workflows with act: a pull request that leaks a key,
-    the same one cleaned, a good version, and one that fails 5 % of its requests. Needs no account
-    and no network once the actions' environments are there, and ends all that it starts.
+    the same one cleaned, a good version, and one that fails 5 % of its requests. Where buildah,
+    skopeo and docker-registry are there, and root runs it, images are real ones: built, scanned,
+    pushed to a registry on loopback, pulled by digest and run. Needs no account and no network once
+    the actions' environments are there, and ends all that it starts.
 
     Exit codes: 0 the four verdicts are right, 1 one is not, 2 the demo could not run.
     """
