@@ -61,7 +61,7 @@ def test_settings_are_applied_shown_and_otherwise_left_alone(shop: Lab) -> None:
     applied = Running(cpu="2", memory="1Gi", env={"MODE": "fast"}, secrets={"KEY": "key:latest"})
     assert running(shop, second) == applied
     view = shop.view("shop")
-    assert (view.instances, view.labels["team"]) == ((1, 0), "shop")
+    assert (view.bounds, view.labels["team"]) == ((1, 0), "shop")
 
     # Nothing new, then nothing named at all: what runs stays.
     assert release("3-1", good, SETTINGS).settings == ()

@@ -57,7 +57,7 @@ def _sizes(settings: Settings, now: Running) -> Iterator[str]:
 
 
 def _whole(settings: Settings, service: ServiceView | None) -> Iterator[str]:
-    least, most = service.instances if service else (0, 0)
+    least, most = service.bounds if service else (0, 0)
     if settings.min_instances not in {None, least}:
         yield _changed("min-instances", least, settings.min_instances)
     if settings.max_instances not in {None, most}:

@@ -44,7 +44,7 @@ def service_view(message: run_v2.Service) -> ServiceView:
         template_labels=dict(message.template.labels),
         internal=message.ingress in _INTERNAL,
         labels=dict(message.labels),
-        instances=(
+        bounds=(
             int(message.scaling.min_instance_count),
             int(message.scaling.max_instance_count),
         ),

@@ -54,7 +54,7 @@ class ServiceView:
         template_labels: Labels of the template.
         internal: Whether its ``run.app`` URLs answer only from inside its network, if at all.
         labels: Labels of the service.
-        instances: Least and most instances of the service as a whole; 0 where none is set.
+        bounds: Least and most instances of the service as a whole; 0 where none is set.
         by_hand: How many instances it has where it is scaled by hand; None where it scales.
     """
 
@@ -74,7 +74,7 @@ class ServiceView:
     template_labels: Mapping[str, str] = field(default_factory=dict)
     internal: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
-    instances: tuple[int, int] = (0, 0)
+    bounds: tuple[int, int] = (0, 0)
     by_hand: int | None = None
 
     @property

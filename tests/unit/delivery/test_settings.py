@@ -24,7 +24,7 @@ RUNS = Running(
     egress="all-traffic",
 )
 SERVICE = ServiceView(
-    *("n", "u", 1, 1, False, "e", (), (), "", ""), labels={"team": "a"}, instances=(1, 0)
+    *("n", "u", 1, 1, False, "e", (), (), "", ""), labels={"team": "a"}, bounds=(1, 0)
 )
 
 
