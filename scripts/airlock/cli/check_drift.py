@@ -14,8 +14,8 @@ from airlock.cli.plan_release import open_tree, read_servings
 from airlock.cli.release import config_option
 from airlock.clock import clock_from
 from airlock.config import load
-from airlock.delivery.drift import drift, drift_page, sorted_by_need
-from airlock.delivery.planning import Planner, keys_of
+from airlock.delivery.changes.drift import drift, drift_page, sorted_by_need
+from airlock.delivery.changes.planning import Planner, keys_of
 from airlock.github.runner import Annotation
 
 

@@ -18,10 +18,10 @@ from airlock.clock import clock_from
 from airlock.config import load
 from airlock.delivery import attestation
 from airlock.delivery.cancel import Cancelled, cancellable
+from airlock.delivery.changes.planning import keys_of
 from airlock.delivery.client import AGENT
 from airlock.delivery.joint import obstacle
 from airlock.delivery.plan import identity, plan
-from airlock.delivery.planning import keys_of
 from airlock.delivery.preview import earliest
 from airlock.delivery.probe import Probe
 from airlock.delivery.probing import Probing

@@ -12,10 +12,10 @@ import click
 from airlock.cli.console import console_for
 from airlock.cli.release import config_option
 from airlock.config import load
-from airlock.delivery.plan_report import plan_page
-from airlock.delivery.planning import Base, Planner, base_of, keys_of
-from airlock.delivery.selection import short
-from airlock.delivery.tree import Tree
+from airlock.delivery.changes.planning import Base, Planner, base_of, keys_of
+from airlock.delivery.changes.report import plan_page
+from airlock.delivery.changes.selection import short
+from airlock.delivery.changes.tree import Tree
 from airlock.errors import AirlockError
 from airlock.gcp.model import resource
 from airlock.git import Git
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airlock.config import Config, Service
-    from airlock.delivery.selection import Decision
-    from airlock.delivery.serving import Serving
+    from airlock.delivery.changes.selection import Decision
+    from airlock.delivery.changes.serving import Serving
 
 _MATRIX = 256
 
@@ -166,8 +166,8 @@ def read_servings(
         AirlockError: Permission denied or unreachable.
     """
     from airlock.clock import clock_from  # noqa: PLC0415 - only by drift
+    from airlock.delivery.changes.serving import servings  # noqa: PLC0415 - Google's client takes 0.4 s
     from airlock.delivery.plan import identity  # noqa: PLC0415
-    from airlock.delivery.serving import servings  # noqa: PLC0415 - Google's client takes 0.4 s
     from airlock.gcp import cloud_run  # noqa: PLC0415
 
     names = {

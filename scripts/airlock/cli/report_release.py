@@ -13,9 +13,9 @@ import click
 from airlock.cli.console import console_for
 from airlock.cli.release import config_option
 from airlock.config import load
+from airlock.delivery.changes.planning import keys_of
 from airlock.delivery.joint import ended, joint_page, overall
 from airlock.delivery.plan import identity
-from airlock.delivery.planning import keys_of
 from airlock.gcp import cloud_run
 from airlock.gcp.model import resource
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from airlock.delivery.changes.selection import code, short
 from airlock.delivery.machine import RESULTS
 from airlock.delivery.model import Result
 from airlock.delivery.record import Phase, read, run_of
 from airlock.delivery.report import escaped
-from airlock.delivery.selection import code, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

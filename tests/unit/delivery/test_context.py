@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airlock.delivery.context import Ignore, sources
-from airlock.delivery.dockerfile import instructions
-from airlock.delivery.words import UNKNOWN, expand
+from airlock.delivery.changes.context import Ignore, sources
+from airlock.delivery.changes.dockerfile import instructions
+from airlock.delivery.changes.words import UNKNOWN, expand
 
 
 def taken(text: str, **options: str) -> list[str]:

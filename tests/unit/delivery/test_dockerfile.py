@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airlock.delivery.dockerfile import instructions
+from airlock.delivery.changes.dockerfile import instructions
 from airlock.errors import AirlockError
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airlock.config import PATH, parse
-from airlock.delivery.drift import Drift, drift, drift_page, sorted_by_need
-from airlock.delivery.planning import Planner
-from airlock.delivery.serving import Rejected, Serving
-from airlock.delivery.tree import Tree
+from airlock.delivery.changes.drift import Drift, drift, drift_page, sorted_by_need
+from airlock.delivery.changes.planning import Planner
+from airlock.delivery.changes.serving import Rejected, Serving
+from airlock.delivery.changes.tree import Tree
 from airlock.git import Git
 from airlock.git.shallow import Origin
 from unit.leaks.support import Repository

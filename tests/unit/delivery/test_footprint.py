@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from airlock.config import Build, Service
 from airlock.config.globs import matches
-from airlock.delivery import footprint
-from airlock.delivery.footprint import Footprint
+from airlock.delivery.changes import footprint
+from airlock.delivery.changes.footprint import Footprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airlock.config import PATH, parse
-from airlock.delivery.planning import Base, Planner, base_of, keys_of
-from airlock.delivery.selection import by_drift
-from airlock.delivery.serving import Rejected, Serving, Underway
-from airlock.delivery.tree import Tree
+from airlock.delivery.changes.planning import Base, Planner, base_of, keys_of
+from airlock.delivery.changes.selection import by_drift
+from airlock.delivery.changes.serving import Rejected, Serving, Underway
+from airlock.delivery.changes.tree import Tree
 from airlock.errors import AirlockError
 from airlock.git import Git
 from airlock.git.shallow import Origin
@@ -21,7 +21,7 @@ from unit.leaks.support import Repository
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airlock.delivery.selection import Decision
+    from airlock.delivery.changes.selection import Decision
 
 CONFIG = """\
 shared-paths: [lib/**]

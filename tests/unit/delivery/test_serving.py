@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
+from airlock.delivery.changes.serving import Rejected, Serving, Underway, serving
 from airlock.delivery.record import ANNOTATION, Phase, Record, encode
-from airlock.delivery.serving import Rejected, Serving, Underway, serving
 from airlock.gcp.model import RevisionView, Target
 from unit.delivery.world import NAME, START, World
 

@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airlock.delivery.dockerfile import instructions
-from airlock.delivery.words import UNKNOWN, expand
+from airlock.delivery.changes.dockerfile import instructions
+from airlock.delivery.changes.words import UNKNOWN, expand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from airlock.delivery.dockerfile import Instruction
+    from airlock.delivery.changes.dockerfile import Instruction
 
 RULE = "SecretsUsedInArgOrEnv"
 """BuildKit's own check of that kind; ``# check=skip=SecretsUsedInArgOrEnv`` turns ours off, too."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airlock.delivery.build.checks import bases, check, secret_name, shown
-from airlock.delivery.dockerfile import instructions
+from airlock.delivery.changes.dockerfile import instructions
 from airlock.errors import AirlockError
 
 PINNED = "python@sha256:" + "0" * 64

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airlock.delivery.selection import short
+from airlock.delivery.changes.selection import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airlock.delivery.selection import Decision
+    from airlock.delivery.changes.selection import Decision
 
 _SHOWN = 50
 

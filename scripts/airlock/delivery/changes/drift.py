@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from airlock.config import Span
-from airlock.delivery.selection import code, short
+from airlock.delivery.changes.selection import code, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airlock.config import Service
-    from airlock.delivery.planning import Planner
-    from airlock.delivery.selection import Difference
-    from airlock.delivery.serving import Serving
-    from airlock.delivery.tree import Landed, Tree
+    from airlock.delivery.changes.planning import Planner
+    from airlock.delivery.changes.selection import Difference
+    from airlock.delivery.changes.serving import Serving
+    from airlock.delivery.changes.tree import Landed, Tree
 
 State = Literal["current", "behind", "drifted", "unknown"]
 

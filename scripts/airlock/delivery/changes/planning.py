@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from airlock.config import Config, parse
-from airlock.delivery import footprint, selection
-from airlock.delivery.footprint import Footprint
-from airlock.delivery.selection import Decision, Difference
+from airlock.delivery.changes import footprint, selection
+from airlock.delivery.changes.footprint import Footprint
+from airlock.delivery.changes.selection import Decision, Difference
 from airlock.errors import AirlockError
 from airlock.github.event import Dispatch, MergeGroup, PullRequest, Push, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from airlock.delivery.footprint import Dockerfile
-    from airlock.delivery.serving import Serving
-    from airlock.delivery.tree import Tree
+    from airlock.delivery.changes.footprint import Dockerfile
+    from airlock.delivery.changes.serving import Serving
+    from airlock.delivery.changes.tree import Tree
     from airlock.github.event import Event
 
 _FIX = "Check out with `fetch-depth: 0`, or give the action a token to fetch with"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airlock.config import Config, Service
-    from airlock.delivery.footprint import Footprint
-    from airlock.delivery.serving import Serving
-    from airlock.delivery.tree import Changed
+    from airlock.delivery.changes.footprint import Footprint
+    from airlock.delivery.changes.serving import Serving
+    from airlock.delivery.changes.tree import Changed
 
 SHOWN = 3
 _SHORT = 7

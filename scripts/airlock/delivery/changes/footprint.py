@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airlock.config.globs import expression
-from airlock.delivery.context import Ignore, Source, sources
-from airlock.delivery.dockerfile import instructions
+from airlock.delivery.changes.context import Ignore, Source, sources
+from airlock.delivery.changes.dockerfile import instructions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airlock.delivery.dockerfile import heredoc
-from airlock.delivery.words import UNKNOWN, expand
+from airlock.delivery.changes.dockerfile import heredoc
+from airlock.delivery.changes.words import UNKNOWN, expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airlock.delivery.dockerfile import Instruction
+    from airlock.delivery.changes.dockerfile import Instruction
 
 _REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@")
 

@@ -1,0 +1,1 @@
+"""Which services a commit releases, and how far what serves is behind."""
