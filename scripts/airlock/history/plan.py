@@ -146,8 +146,12 @@ def _notes(git: Git, survey: Survey) -> Iterator[tuple[bytes, int]]:
 
 
 def _moves(survey: Survey, name: str) -> bool:
-    kinds = ("tag",) if name in survey.tags else ("commit", "blob", "tree")
-    return bool(name) and any(survey.changes(name, kind) for kind in kinds)
+    if name in survey.tags:
+        return survey.changes(name, "tag")
+    if name.encode() in survey.visible.trees or name in survey.trees:
+        return True
+    # Not a commit that only hidden refs reach: it has a needle, and stays.
+    return name in survey.dirt and survey.dirt[name].kind == "blob"
 
 
 def _left(survey: Survey) -> Iterator[Left]:
