@@ -24,7 +24,7 @@ pytestmark = pytest.mark.e2e
 DEPLOY = "release/Release/Deploy shop"
 SETTLE = "release/Release/Settle traffic of shop"
 PLAN = "release/Release/Plan"
-RATE = 150.0
+RATE = 50.0
 
 WORKFLOW = f"""\
 name: Release
