@@ -14,7 +14,7 @@ from airlock.delivery.build.registry import refused
 from airlock.errors import AirlockError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-ROOT = Path("/work/shop")
+ROOT = Path("/checkout/shop")
 ORDER = Order(
     service="shop",
     root=ROOT,
@@ -32,12 +32,12 @@ ORDER = Order(
     values={"NPM_TOKEN": "hunter2hunter2"},
 )
 COMMON = [
-    *("--file", "/work/shop/Dockerfile", "--platform", "linux/amd64", "--target", "serve"),
+    *("--file", "/checkout/shop/Dockerfile", "--platform", "linux/amd64", "--target", "serve"),
     *("--build-arg", "FLAVOUR=mint", "--build-arg", "SOURCE_DATE_EPOCH=1700000000"),
     *("--label", f"org.opencontainers.image.revision={COMMIT}"),
     *("--label", "org.opencontainers.image.created=2023-11-14T22:13:20Z"),
     *("--label", "org.opencontainers.image.source=https://github.com/acme/shop"),
-    *("--secret", "id=npm-token,env=NPM_TOKEN", "/work/shop/src"),
+    *("--secret", "id=npm-token,env=NPM_TOKEN", "/checkout/shop/src"),
 ]
 
 
