@@ -33,16 +33,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import psutil
-
 from airlock.git import Git
 from airlock.history import stage, surgical, survey
 from airlock.history.model import Needle, Order
-from airlock.history.rescan import Rescan
 from airlock.leaks.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import psutil
 
 WHEN = {"late": 0.97, "middle": 0.5, "early": 0.01}
 """Where on the main line the secret is planted."""
@@ -172,6 +171,9 @@ def ours(folder: Path) -> None:
 
 def measured(tool: Tool, argv: list[str], folder: Path) -> None:
     """Run a command and note what it takes."""
+    # Not at the top: the child would carry it, and what it takes would be counted as ours.
+    import psutil  # noqa: PLC0415
+
     begun = os.times()
     start = time.perf_counter()
     process = psutil.Popen(
@@ -195,6 +197,8 @@ def measured(tool: Tool, argv: list[str], folder: Path) -> None:
 
 def memory(process: psutil.Popen) -> int:
     """Return the proportional set size of a process and all below it, in bytes."""
+    import psutil  # noqa: PLC0415 - see `measured`
+
     total = 0
     try:
         for each in [process, *process.children(recursive=True)]:
@@ -207,6 +211,8 @@ def memory(process: psutil.Popen) -> int:
 
 def compare(scene: Scene, repeat: int, *, sent: bool) -> tuple[Tool, Tool, int]:
     """Let both take turns; return what they took, and what ours leaves."""
+    from airlock.history.rescan import Rescan  # noqa: PLC0415 - see `measured`
+
     tools = Tool(), Tool()
     rules = scene.scratch / "rules"
     rules.write_text(token() + "\n")
