@@ -10,8 +10,8 @@ import click
 
 from airlock.cli import FAILED, OK
 from airlock.cli.console import console_for
-from airlock.cli.plan_release import open_tree, read_servings
 from airlock.cli.release import config_option
+from airlock.cli.release_state import open_tree, read_servings
 from airlock.clock import clock_from
 from airlock.config import load
 from airlock.delivery.changes.drift import drift, drift_page, sorted_by_need

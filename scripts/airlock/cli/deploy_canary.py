@@ -13,7 +13,7 @@ import msgspec
 from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
-from airlock.cli.report_release import standing
+from airlock.cli.release_state import standing
 from airlock.clock import clock_from
 from airlock.config import load
 from airlock.delivery import attestation

@@ -11,24 +11,21 @@ import click
 
 from airlock.cli.console import console_for
 from airlock.cli.release import config_option
+from airlock.cli.release_state import open_tree, read_servings
 from airlock.config import load
 from airlock.delivery.changes.planning import Base, Planner, base_of, keys_of
 from airlock.delivery.changes.report import plan_page
 from airlock.delivery.changes.selection import short
-from airlock.delivery.changes.tree import Tree
 from airlock.errors import AirlockError
-from airlock.gcp.model import resource
-from airlock.git import Git
-from airlock.git.shallow import Origin
 from airlock.github.event import Push, event_from
 from airlock.github.runner import Annotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airlock.config import Config, Service
+    from airlock.config import Config
     from airlock.delivery.changes.selection import Decision
-    from airlock.delivery.changes.serving import Serving
+    from airlock.delivery.changes.tree import Tree
 
 _MATRIX = 256
 
@@ -111,19 +108,6 @@ def command(service: str, by: Literal["changes", "drift"], base: str, config: st
     return 0
 
 
-def open_tree(environ: Mapping[str, str]) -> Tree:
-    """Return the commit that is checked out here.
-
-    Raises:
-        AirlockError: There is none.
-    """
-    origin = Origin(
-        server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
-        token=environ.get("AIRLOCK_TOKEN", ""),
-    )
-    return Tree(Git.open(Path.cwd(), environ), origin)
-
-
 def _decided(
     config: Config,
     path: str,
@@ -155,28 +139,3 @@ def _decided(
     named = f"compared with {start.label}" if start.commit else start.label
     at = f" ({short(start.commit)})" if start.commit else ""
     return planner.changed(start), f"{named}{at}"
-
-
-def read_servings(
-    services: Mapping[str, Service], environ: Mapping[str, str]
-) -> dict[str, Serving]:
-    """Return what each of these services serves, by key.
-
-    Raises:
-        AirlockError: Permission denied or unreachable.
-    """
-    from airlock.clock import clock_from  # noqa: PLC0415 - only by drift
-    from airlock.delivery.changes.serving import servings  # noqa: PLC0415 - Google's client takes 0.4 s
-    from airlock.delivery.plan import identity  # noqa: PLC0415
-    from airlock.gcp import cloud_run  # noqa: PLC0415
-
-    names = {
-        key: resource(service.project, service.region, service.name or key)
-        for key, service in services.items()
-    }
-    return servings(
-        lambda: cloud_run.connect(environ),
-        names,
-        rollout=identity(environ).rollout,
-        now=clock_from(environ).now(),
-    )

@@ -1,4 +1,4 @@
-"""What the four release commands share: how they name a service."""
+"""What commands about releases share: how they name a service."""
 
 from __future__ import annotations
 
@@ -94,5 +94,9 @@ def chosen(key: str, config: str) -> Chosen:
     """
     root = Path.cwd()
     section = load(root, config).service(key)
-    name = resource(section.project, section.region, section.name or key)
-    return Chosen(key, section, name, root)
+    return Chosen(key, section, full_name(key, section), root)
+
+
+def full_name(key: str, service: Service) -> str:
+    """Return the resource name of the service that is called `key` in the file."""
+    return resource(service.project, service.region, service.name or key)

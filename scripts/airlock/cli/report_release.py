@@ -6,23 +6,15 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from airlock.cli.console import console_for
 from airlock.cli.release import config_option
+from airlock.cli.release_state import standing
 from airlock.config import load
 from airlock.delivery.changes.planning import keys_of
-from airlock.delivery.joint import ended, joint_page, overall
-from airlock.delivery.plan import identity
-from airlock.gcp import cloud_run
-from airlock.gcp.model import resource
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from airlock.delivery.joint import Ended
+from airlock.delivery.joint import joint_page, overall
 
 
 @click.command("report-release")
@@ -81,19 +73,3 @@ def command(service: str, commit: str, build: str, config: str) -> int:
     }
     console.output("results", json.dumps(told))
     return 0
-
-
-def standing(keys: tuple[str, ...], config: str, environ: Mapping[str, str]) -> dict[str, Ended]:
-    """Return how this run's release of each service ended, or where it stands.
-
-    Raises:
-        AirlockError: The configuration is wrong, or Cloud Run does not answer.
-    """
-    found = load(Path.cwd(), config)
-    cloud, rollout = cloud_run.connect(environ), identity(environ).rollout
-    results = {}
-    for key in keys:
-        section = found.service(key)
-        name = resource(section.project, section.region, section.name or key)
-        results[key] = ended(cloud.read(name, reach=cloud_run.REACH), rollout)
-    return results
