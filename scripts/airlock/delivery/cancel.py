@@ -24,10 +24,17 @@ class Cancelled(BaseException):
 
 @contextlib.contextmanager
 def cancellable() -> Iterator[None]:
-    """Raise `Cancelled` in the main thread on the first signal, and ignore the ones after it."""
+    """Raise `Cancelled` in the main thread on the first signal, and ignore the ones after it.
+
+    After one they are ignored to the process's end: it has the outcome to write down yet, and the
+    SIGTERM of a cancelled job would end it in the middle of that.
+    """
+    stopped = False
 
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
         del frame
+        stopped = True
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         raise Cancelled(signal.Signals(number).name)
@@ -36,5 +43,6 @@ def cancellable() -> Iterator[None]:
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        if not stopped:
+            for each, handler in before.items():
+                signal.signal(each, handler)
