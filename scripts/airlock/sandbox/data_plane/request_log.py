@@ -7,7 +7,7 @@ The layout is that of Cloud Run's own metrics, ``run.googleapis.com/request_coun
 from __future__ import annotations
 
 import math
-from collections import deque
+from bisect import bisect_right, insort
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,12 +97,14 @@ class Entry:
     """One answered request.
 
     Args:
+        number: Which of all requests it was, from 0.
         time: When it was answered, Unix seconds.
         series: Whose it is.
         latency: Milliseconds.
         request: What the caller sent.
     """
 
+    number: int
     time: float
     series: Series
     latency: float
@@ -122,7 +124,8 @@ class RequestLog:
         self._path = path
         self._cells: dict[Series, dict[int, Cell]] = {}
         self._dirty = False
-        self.entries: deque[Entry] = deque(maxlen=_KEPT_ENTRIES)
+        self._entries: list[Entry] = []
+        self._seen = 0
         for entry in read_json(path, []):
             self._cells[Series(**entry["series"])] = {
                 int(start): _cell(value) for start, value in entry["cells"].items()
@@ -132,13 +135,26 @@ class RequestLog:
         self, series: Series, latency: float, now: float, request: Request | None = None
     ) -> None:
         """Count one response of `latency` ms that ended at Unix time `now`."""
-        self.entries.append(Entry(now, series, latency, request or Request()))
+        # In order, so that a reader finds some minutes of it without going through hours.
+        insort(
+            self._entries,
+            Entry(self._seen, now, series, latency, request or Request()),
+            key=_time_of,
+        )
+        self._seen += 1
+        if len(self._entries) > 2 * _KEPT_ENTRIES:
+            del self._entries[:-_KEPT_ENTRIES]
         start = int(now // PERIOD) * PERIOD
         cells = self._cells.setdefault(series, {})
         if start not in cells and len(cells) >= _KEPT_PERIODS:
             del cells[min(cells)]
         cells.setdefault(start, Cell()).add(latency)
         self._dirty = True
+
+    def entries(self, after: float = -math.inf, until: float = math.inf) -> list[Entry]:
+        """Return the newest requests, of those answered after `after` and not after `until`."""
+        start, end = (bisect_right(self._entries, time, key=_time_of) for time in (after, until))
+        return self._entries[start:end]
 
     def series(self) -> dict[Series, dict[int, Cell]]:
         """Return the cells of every series by the Unix time at which their period starts."""
@@ -163,6 +179,10 @@ class RequestLog:
             ]
             write_json(self._path, entries)
             self._dirty = False
+
+
+def _time_of(entry: Entry) -> float:
+    return entry.time
 
 
 def _cell(value: dict[str, object]) -> Cell:
