@@ -7,7 +7,7 @@ cancelled before and after every API call, whose calls fail, hang, are carried o
 or are answered by a stale read, beside a second writer at every point, and with the stand-in
 restarting. It is google-cloud-run's own client against the sandbox's control plane, in one process
 and on virtual time. ``cases`` were tried; in ``violations`` of them the service was not whole again
-after settling, or could not be released to.
+after settling, or could not be released to. How far it is goes to standard error.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SHOWN = 40
+TOLD = 500
 
 
 def main(argv: Sequence[str]) -> int:
@@ -50,6 +51,9 @@ def main(argv: Sequence[str]) -> int:
             tried[case.scenario] += 1
             if found:
                 wrong.append((case, found))
+            if tried.total() % TOLD == 0 or tried.total() == len(cases):
+                progress = f"{tried.total():,} of {len(cases):,} cases, {len(wrong)} violations"
+                print(f"{progress}, {time.monotonic() - began:.0f} s", file=sys.stderr)
     figures = {"cases": sum(tried.values()), "violations": len(wrong)}
     if options.json:
         print(json.dumps(figures))
