@@ -6,7 +6,9 @@ travels in the clear: a plaintext endpoint must be on this machine, and gets an 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +23,7 @@ from airlock.errors import AirlockError
 from airlock.kit.retry import Backoff, call
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from google.auth.credentials import Credentials
 
@@ -37,6 +39,7 @@ _DEFAULTS = {
     IAM: "https://iamcredentials.googleapis.com",
 }
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_PROJECT = "GOOGLE_CLOUD_PROJECT"
 _TIMEOUT = 10.0  # real seconds for one HTTP exchange
 
 _LOGIN = (
@@ -107,10 +110,29 @@ def credentials(target: Endpoint) -> Credentials:
     if target.plaintext:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
     try:
-        found, _ = google.auth.default(scopes=[_SCOPE])
+        with _some_project():
+            found, _ = google.auth.default(scopes=[_SCOPE])
     except DefaultCredentialsError:
         raise AirlockError("no Google Cloud credentials", fix=_LOGIN) from None
     return found
+
+
+@contextlib.contextmanager
+def _some_project() -> Iterator[None]:
+    """Keep google-auth from asking the Resource Manager for the project's name.
+
+    Of a federated identity it asks at once, with a first access token, unless the environment names
+    a project. Nobody wants to know here, and where that API cannot be reached, it would fail.
+    """
+    named = os.environ.get(_PROJECT)
+    os.environ[_PROJECT] = named or "unknown"
+    try:
+        yield
+    finally:
+        if named is None:
+            del os.environ[_PROJECT]
+        else:
+            os.environ[_PROJECT] = named
 
 
 def session(target: Endpoint) -> requests.Session:
