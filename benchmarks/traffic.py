@@ -9,8 +9,10 @@ failures that a bad version makes itself. ``excess_share`` is the largest share,
 requests of one step, that a bad version served beyond that step, less what chance explains
 (one-sided, 0.1 %). ``highest_step`` is the largest step, in percent, that a bad version reached; it
 should be the first. ``rollback_s`` is the longest time from the moment at which the judge, had it
-looked every second, could first have read evidence enough, until the last request that the bad
-version was given, in seconds of the sandbox's clock, which runs ``--factor`` times as fast.
+looked all the time, could first have read evidence enough, until the last request that the bad
+version was given, in seconds of the sandbox's clock, which runs ``--factor`` times as fast. The log
+is read half a minute late, when entries of both revisions are certain to be there; ``exposed_s`` is
+the longest time that a bad version had users at all, its evidence and that half minute with it.
 ``right`` releases ended as they should.
 """
 
@@ -121,22 +123,24 @@ def measure(folder: Path, releases: int, rate: float, factor: float) -> dict[str
                 print(f"{number + 1:3} {outcome.result}: {outcome.reason}", file=sys.stderr)
                 if expected == "rolled-back":
                     rollbacks.append(records(stack, outcome.plan.candidate))
-        answers = load.answers
+        answers = sorted(load.answers, key=lambda answer: answer.sent)
         evidence_at = [readable(Recorded(stack, each), each, thresholds) for each in rollbacks]
     tell_lost(answers)
-    excess, seconds, highest = 0.0, 0.0, 0
+    excess, seconds, exposed, highest = 0.0, 0.0, 0.0, 0
     for written, evidence in zip(rollbacks, evidence_at, strict=True):
         excess = max(excess, over(answers, written, clock))
         highest = max(highest, *(record.percent for record in written))
-        candidate = written[0].candidate
-        last = max((a.sent for a in answers if a.revision == candidate), default=0.0)
-        seconds = max(seconds, clock.origin + (last - clock.origin) * factor - evidence)
+        given = [a.sent for a in answers if a.revision == written[0].candidate]
+        if given:
+            exposed = max(exposed, (given[-1] - given[0]) * factor)
+            seconds = max(seconds, clock.origin + (given[-1] - clock.origin) * factor - evidence)
     return {
         "requests": len(answers),
         "lost": sum(answer.lost for answer in answers),
         "excess_share": round(excess, 2),
         "highest_step": highest,
         "rollback_s": round(seconds, 2),
+        "exposed_s": round(exposed, 2),
         "right": right,
     }
 
@@ -176,13 +180,13 @@ def readable(recorded: Recorded, written: Sequence[Record], thresholds: Threshol
     """Return when the judge could first have read evidence enough, on the sandbox's clock.
 
     What it could have read at a moment that is over can still be asked for: signals only ask for
-    what is old enough to be there.
+    what is old enough to be there, by whole seconds, so that nothing new comes in between.
     """
     watched = [record for record in written if record.phase is Phase.STEP]
     decided = next((r.since for r in written if r.phase is Phase.ROLLBACK), math.inf)
     signals = Signals(recorded, logs=recorded)
     for step, following in itertools.zip_longest(watched, watched[1:]):
-        now, end = step.since, following.since if following else decided
+        now, end = math.ceil(step.since), following.since if following else decided
         while now < min(end, step.since + 3600):
             pair = (step.stable, step.candidate)
             looks = signals.looks(step.began, now, *pair, percent=step.percent)
@@ -190,7 +194,7 @@ def readable(recorded: Recorded, written: Sequence[Record], thresholds: Threshol
             verdict = judge(seen, thresholds, complete=False, past=signals.past).verdict
             if verdict == "rollback":
                 return now
-            now += 1.0
+            now += 1
     return decided
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,22 @@ def test_each_step_is_watched_for_its_time_of_visible_traffic() -> None:
     shifts = [record.since for record in world.writes if record.phase is not Phase.DEPLOY]
     assert shifts[1] - shifts[0] >= 300 + 180
     assert shifts[2] - shifts[1] >= 300 + 180
+
+
+def test_a_young_step_is_looked_at_more_often() -> None:
+    world = World.serving()
+    looked: list[float] = []
+    world.clock.at = lambda: looked.append(world.clock.now())
+    rollout(world, with_plan=plan(service(steps=(5, 100))))
+    shift, promotion = (r.since for r in world.writes if r.phase in {Phase.STEP, Phase.PROMOTE})
+    # The request log is read up to half a minute ago, by whole seconds.
+    seen = [look - 30 - shift for look in looked if shift + 30 < look < promotion]
+    assert all(look == int(look) for look in seen)
+    assert seen[:5] == [1, 2, 3, 4, 5]
+    gaps = [after - before for before, after in itertools.pairwise(seen)]
+    assert all(gap <= max(1, before / 10) for before, gap in zip(seen, gaps, strict=False))
+    assert max(gaps) == 10
+    assert len([look for look in seen if look <= 60]) <= 35
 
 
 def test_a_candidate_that_fails_requests_is_rolled_back_to_the_recorded_revision() -> None:

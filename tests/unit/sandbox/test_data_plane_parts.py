@@ -105,6 +105,15 @@ class TestRequestLog:
         assert again.totals("shop") == {"shop-v1": {200: 3}}
         assert again.totals("cart") == {}
 
+    def test_shows_some_seconds_of_its_newest_entries(self, tmp_path: Path) -> None:
+        log = RequestLog(tmp_path / "log.json", kept=3)
+        for now in (1.0, 2.0, 4.0, 3.0, 5.0, 6.0, 7.0):
+            log.record(SERIES, 5.0, now)
+        # The number tells when an entry shows: it may not change when older ones go.
+        found = [(entry.number, entry.time) for entry in log.entries()]
+        assert found == [(4, 5.0), (5, 6.0), (6, 7.0)]
+        assert [entry.time for entry in log.entries(5.0, 6.0)] == [6.0]
+
     @given(st.floats(0, 1e10))
     def test_delays_are_late_but_not_too_late(self, end: float) -> None:
         assert 90.0 <= delay_of(SERIES, end, 180.0) <= 180.0

@@ -118,10 +118,12 @@ class RequestLog:
 
     Args:
         path: JSON file.
+        kept: How many of the newest, at least.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: int = _KEPT_ENTRIES) -> None:
         self._path = path
+        self._kept = kept
         self._cells: dict[Series, dict[int, Cell]] = {}
         self._dirty = False
         self._entries: list[Entry] = []
@@ -142,8 +144,8 @@ class RequestLog:
             key=_time_of,
         )
         self._seen += 1
-        if len(self._entries) > 2 * _KEPT_ENTRIES:
-            del self._entries[:-_KEPT_ENTRIES]
+        if len(self._entries) > 2 * self._kept:
+            del self._entries[: -self._kept]
         start = int(now // PERIOD) * PERIOD
         cells = self._cells.setdefault(series, {})
         if start not in cells and len(cells) >= _KEPT_PERIODS:
