@@ -20,8 +20,10 @@ from google.longrunning import operations_pb2
 from airlock.clock import ScaledClock
 from airlock.sandbox.data_plane import Limits
 from airlock.sandbox.github import GitHubStandIn
+from airlock.sandbox.images.registry import Registry
 from airlock.sandbox.stack import Stack
 from contract.github_work import REPO, Work
+from contract.images import Yard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +67,16 @@ def number(github: GitHubStandIn, work: Work) -> int:
     """Return the number of a pull request with one commit."""
     work.commit({"a.txt": "one\nmore\n", "dir/né w.txt": "x\n"}, "topic/x", "second")
     return github.open_pull_request(REPO, head="topic/x", title="Topic", body="Why")
+
+
+@pytest.fixture(scope="session")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    """Return a place to build images in, with a registry and a base."""
+    folder = tmp_path_factory.mktemp("yard")
+    with Registry(folder / "registry") as registry:
+        found = Yard(folder, registry)
+        found.make_base()
+        yield found
 
 
 FACTOR = 600.0

@@ -14,10 +14,8 @@ import pytest
 
 from airlock.delivery.attestation import Policy, policy, verify
 from airlock.errors import AirlockError
-from airlock.sandbox.images import base
-from airlock.sandbox.images.registry import Registry
 from contract.attesting import Sigstore
-from contract.images import WHY_NOT, Yard
+from contract.images import BASE, WHY_NOT, Yard
 from contract.release import Lab, lab
 
 if TYPE_CHECKING:
@@ -62,13 +60,11 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("attested")
-    with Registry(folder / "registry") as registry:
-        (folder / "rootfs").mkdir()
-        base.publish(f"{registry.address}/shop:1", folder / "rootfs", registry.environ)
-        digest = Yard(folder, registry).manifest("shop", "1")["digest"]
-        yield Scene(f"{registry.address}/shop@{digest}", Sigstore.new(folder / "sigstore"))
+def scene(yard: Yard, tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    base = f"library/{BASE.partition(':')[0]}"
+    digest = yard.manifest(base, BASE.partition(":")[2])["digest"]
+    sigstore = Sigstore.new(tmp_path_factory.mktemp("sigstore") / "own")
+    return Scene(f"{yard.registry.address}/{base}@{digest}", sigstore)
 
 
 def refusal(scene: Scene, wanted: Policy, environ: dict[str, str]) -> str:

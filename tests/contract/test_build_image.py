@@ -8,16 +8,12 @@ import secrets
 import string
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from airlock.sandbox.images.registry import Registry
 from contract.gate import event, pull_request
 from contract.images import BASE, DOCKER, WHY_NOT, Yard, outputs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(
     bool(WHY_NOT) and "AIRLOCK_REQUIRE_IMAGES" not in os.environ, reason=WHY_NOT
@@ -31,13 +27,11 @@ ON_A_RUNNER = {
 }
 
 
-@pytest.fixture(scope="module")
-def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    folder = tmp_path_factory.mktemp("yard")
-    with Registry(folder / "registry") as registry:
-        found = Yard(folder, registry)
-        found.make_base()
-        yield found
+def containers(yard: Yard) -> str:
+    """Return what builds have left behind in buildah's storage."""
+    return subprocess.check_output(
+        ["buildah", "containers", "--quiet"], env={**os.environ, **yard.registry.environ}, text=True
+    )
 
 
 def token() -> str:
@@ -227,6 +221,7 @@ def test_what_is_missing_is_named_in_one_line(yard: Yard) -> None:
     assert "is not finished after 2s" in refusal(
         yard, f"FROM {BASE}\nRUN while :; do :; done\n", build="timeout: 2s\n"
     )
+    assert containers(yard) == ""
 
 
 def test_a_registry_that_is_down_or_refuses_is_named_in_one_line(yard: Yard) -> None:

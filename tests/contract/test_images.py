@@ -12,11 +12,9 @@ import pytest
 
 from airlock.sandbox.data_plane.images import ImageError, pull, start_of
 from airlock.sandbox.images import base, unpack
-from airlock.sandbox.images.registry import Registry
 from contract.images import BASE, WHY_NOT, Yard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
@@ -34,15 +32,6 @@ ENV GREETING=hello
 ENTRYPOINT ["sh", "-c", "echo $GREETING $PORT $PWD >out/said; ls / >out/root; exit $0"]
 CMD ["7"]
 """
-
-
-@pytest.fixture(scope="module")
-def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    folder = tmp_path_factory.mktemp("images")
-    with Registry(folder / "registry") as registry:
-        found = Yard(folder, registry)
-        found.make_base()
-        yield found
 
 
 def run(folder: Path, *args: str, command: tuple[str, ...] = ()) -> int:

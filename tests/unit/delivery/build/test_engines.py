@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from airlock.config import Build, Span
-from airlock.delivery.build.engines import Buildah, Buildx, check, choose
+from airlock.delivery.build.buildah import Buildah
+from airlock.delivery.build.buildx import Buildx
+from airlock.delivery.build.engines import choose
 from airlock.delivery.build.order import Order, Origin, web_address
 from airlock.delivery.build.process import Ended, run
 from airlock.delivery.build.registry import refused
+from airlock.delivery.build.words import check
 from airlock.errors import AirlockError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
