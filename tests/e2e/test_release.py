@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import secrets
 import socket
-from typing import TYPE_CHECKING, Any
+import string
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airlock.sandbox.cloud_run.faults import Fault
 from airlock.sandbox.demo import service
 from airlock.sandbox.demo.load import Load
+from airlock.sandbox.images.registry import Registry, missing
 from e2e.world import CONFIG, REF, USES, app, exit_codes, job_output
 
 if TYPE_CHECKING:
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from e2e.world import Repository, World
 
 pytestmark = pytest.mark.e2e
+
+WHY_NOT = missing()
 
 DEPLOY = "release/Release/Deploy shop"
 SETTLE = "release/Release/Settle traffic of shop"
@@ -78,17 +85,35 @@ def shares(world: World, revision: str) -> list[int]:
     return [now for now, then in zip(written, [None, *written], strict=False) if now != then]
 
 
-def test_a_good_version_is_promoted_step_by_step(world: World, shop: Repository) -> None:
+def test_a_good_version_is_promoted_step_by_step_with_an_approval_on_the_way(
+    world: World, shop: Repository
+) -> None:
+    workflow = WORKFLOW.replace("SERVICE", "shop") + '      until: "40"\n'
+    at_the_gate: list[dict[str, int]] = []
+
+    def look(running: act.Running, event: act.Event) -> None:
+        del running
+        if event.get("jobID") == "proceed" and not at_the_gate:
+            at_the_gate.append(world.traffic())
+
     with Load(url(world), ["/"], RATE):
-        run = release(shop)
-    assert run.job_results() == {PLAN: "success", DEPLOY: "success", SETTLE: "success"}
-    revision = job_output(run, "deploy", "revision")
-    assert job_output(run, "deploy", "verdict") == "promoted"
+        run = release(shop, files={".github/workflows/release.yml": workflow}, watch=look)
+    proceed = "release/Release/Go on after the approval"
+    assert run.job_results() == {
+        PLAN: "success",
+        DEPLOY: "success",
+        proceed: "success",
+        SETTLE: "success",
+    }
+    assert job_output(run, "deploy", "verdict") == "waiting"
+    assert job_output(run, "proceed", "verdict") == "promoted"
     assert job_output(run, "settle", "changed") == "false"
+    revision = job_output(run, "deploy", "revision")
+    assert [share.get(revision) for share in at_the_gate] == [40]
     assert world.traffic() == {revision: 100}
     assert shares(world, revision) == [0, 40, 100]
     assert [note for note in run.notes() if note.level == "error"] == []
-    assert len(run.summaries()) == 1
+    assert len(run.summaries()) == 2
     assert "Authenticated as the federated identity" in run.log()
 
 
@@ -172,67 +197,12 @@ def test_a_release_without_a_runner_is_carried_on_by_schedule(
     assert shares(world, revision) == [0, 40]
 
 
-def test_an_approval_in_mid_release_is_a_job_of_its_own(world: World, shop: Repository) -> None:
-    workflow = WORKFLOW.replace("SERVICE", "shop") + '      until: "40"\n'
-    at_the_gate: list[dict[str, int]] = []
+CHECKOUT = """\
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
+        with:
+          persist-credentials: false"""
 
-    def look(running: act.Running, event: act.Event) -> None:
-        del running
-        if event.get("jobID") == "proceed" and not at_the_gate:
-            at_the_gate.append(world.traffic())
-
-    with Load(url(world), ["/"], RATE):
-        run = release(shop, files={".github/workflows/release.yml": workflow}, watch=look)
-    proceed = "release/Release/Go on after the approval"
-    assert run.job_results() == {
-        PLAN: "success",
-        DEPLOY: "success",
-        proceed: "success",
-        SETTLE: "success",
-    }
-    assert job_output(run, "deploy", "verdict") == "waiting"
-    assert job_output(run, "proceed", "verdict") == "promoted"
-    revision = job_output(run, "deploy", "revision")
-    assert [share.get(revision) for share in at_the_gate] == [40]
-    assert world.traffic() == {revision: 100}
-    assert shares(world, revision) == [0, 40, 100]
-
-
-@pytest.mark.parametrize(
-    ("files", "fault", "said"),
-    [
-        pytest.param(
-            {".github/airlock.yml": CONFIG.replace("steps:", "stepps:")},
-            None,
-            ".github/airlock.yml:6: services.shop.rollout: unknown key 'stepps'."
-            " Did you mean 'steps'?",
-            id="malformed configuration",
-        ),
-        pytest.param(
-            {},
-            Fault(kind="error", code="PERMISSION_DENIED"),
-            "permission denied. Grant the deployer roles/run.developer on the service.",
-            id="missing permission",
-        ),
-    ],
-)
-def test_bad_input_is_one_line_and_changes_nothing(
-    world: World, shop: Repository, files: dict[str, str], fault: Fault | None, said: str
-) -> None:
-    before = world.traffic()
-    if fault:
-        world.stack.cloud_run.faults.add(fault)
-    run = release(shop, files=files)
-    world.stack.cloud_run.faults.clear()
-    assert "failure" in run.job_results().values()
-    assert exit_codes(run)[0] == 2
-    first = next(note for note in run.notes() if note.level == "error")
-    assert said in first.message
-    assert "\n" not in first.message
-    assert world.traffic() == before
-    assert world.writes() == []
-
-
+# Each job by itself; the last two have input that is bad.
 HANDS = f"""\
 name: By hand
 on: push
@@ -243,9 +213,7 @@ jobs:
     permissions:
       contents: read # Check out configuration and smoke tests.
     steps:
-      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
-        with:
-          persist-credentials: false
+{CHECKOUT}
       - id: smoke
         {USES}/actions/smoke-test@{REF}
         with:
@@ -256,45 +224,96 @@ jobs:
     permissions:
       contents: read # Check out the configuration.
     steps:
-      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
-        with:
-          persist-credentials: false
+{CHECKOUT}
       - id: plan
         {USES}/actions/rollback@{REF}
         with:
           service: shop
           to: ${{{{ vars.STABLE }}}}
           dry-run: "true"
+  unreachable:
+    runs-on: ubuntu-24.04
+    permissions:
+      contents: read # Check out configuration and smoke tests.
+    steps:
+{CHECKOUT}
+      - {USES}/actions/smoke-test@{REF}
+        with:
+          service: shop
+        env:
+          AIRLOCK_CLOUD_RUN_ENDPOINT: ${{{{ vars.NOBODY }}}}
+  malformed:
+    runs-on: ubuntu-24.04
+    permissions:
+      contents: read # Check out the configuration.
+    steps:
+{CHECKOUT}
+      - {USES}/actions/plan-release@{REF}
+        with:
+          service: shop
+          config: .github/malformed.yml
+  denied:
+    runs-on: ubuntu-24.04
+    permissions:
+      contents: read # Check out configuration and smoke tests.
+    steps:
+{CHECKOUT}
+      - {USES}/actions/deploy-canary@{REF}
+        with:
+          service: cart
+          image: ${{{{ vars.IMAGE }}}}
 """
 
 
-def by_hand(shop: Repository, **options: Any) -> act.Run:
-    before = shop.clone.git("rev-parse", "HEAD")
-    release = ".github/workflows/release.yml"
-    shop.commit({".github/workflows/hands.yml": HANDS, release: ""}, "Use actions")
-    return shop.push(before, **options)
-
-
-def test_the_other_actions_work_in_jobs_of_the_callers_own(world: World, shop: Repository) -> None:
+def test_actions_work_in_jobs_of_the_callers_own_and_bad_input_is_one_line(
+    world: World, shop: Repository
+) -> None:
     (stable,) = world.traffic()
-    run = by_hand(shop, variables={"STABLE": stable})
-    assert run.job_results() == {"By hand/smoke": "success", "By hand/back": "success"}
+    before = shop.clone.git("rev-parse", "HEAD")
+    files = {
+        ".github/workflows/release.yml": "",
+        ".github/workflows/hands.yml": HANDS,
+        ".github/malformed.yml": CONFIG.replace("steps:", "stepps:"),
+        ".github/airlock.yml": f"{CONFIG}  cart: {{project: acme-shop, region: europe-west1}}\n",
+    }
+    shop.commit(files, "Use actions")
+    world.stack.cloud_run.faults.add(Fault(kind="error", code="PERMISSION_DENIED", service="cart"))
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        variables = {
+            "STABLE": stable,
+            "IMAGE": world.image("v2", app(failing=0)),
+            "NOBODY": f"http://127.0.0.1:{nobody.getsockname()[1]}",
+        }
+        run = shop.push(before, variables=variables)
+
+    assert run.job_results() == {
+        "By hand/smoke": "success",
+        "By hand/back": "success",
+        "By hand/unreachable": "failure",
+        "By hand/malformed": "failure",
+        "By hand/denied": "failure",
+    }
     assert run.outputs("smoke")["passed"] == "true"
     assert run.outputs("plan")["revision"] == stable
     assert run.outputs("plan")["changed"] == "false"
-    assert world.writes() == []
 
-
-def test_an_api_that_cannot_be_reached_is_one_line(world: World, shop: Repository) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        run = by_hand(shop, environ={"AIRLOCK_CLOUD_RUN_ENDPOINT": endpoint})
-    assert run.job_results() == {"By hand/smoke": "failure"}
-    assert exit_codes(run)[0] == 2
-    (error,) = run.notes()
-    assert "Cloud Run cannot be reached. Check the endpoint" in error.message
+    assert set(exit_codes(run)) == {2}
+    name = "projects/acme-shop/locations/europe-west1/services"
+    assert sorted(note.message for note in run.notes() if note.level == "error") == [
+        (
+            ".github/malformed.yml:6: services.shop.rollout: unknown key 'stepps'."
+            " Did you mean 'steps'?"
+        ),
+        (
+            f"{name}/cart: Cloud Run: permission denied."
+            " Grant the deployer roles/run.developer on the service."
+        ),
+        f"{name}/shop: Cloud Run cannot be reached. Check the endpoint and retry.",
+    ]
+    assert world.traffic() == {stable: 100}
     assert world.writes() == []
+    assert world.stack.cloud_run.writes("cart") == []
 
 
 def url(world: World) -> str:
@@ -338,3 +357,57 @@ def test_of_several_services_one_fails_and_keeps_the_next_from_starting(world: W
     assert "| ✅ promoted | `shop-" in page
     assert "| tail | ⏭️ not-started |" in page
     assert job_output(run, "report", "verdict") == "failed"
+
+
+BUILD = """\
+  KEY:
+    project: acme-shop
+    region: europe-west1
+    build: {repository: REGISTRY/KEY, context: KEY}
+"""
+
+
+@pytest.mark.skipif(bool(WHY_NOT) and "AIRLOCK_REQUIRE_IMAGES" not in os.environ, reason=WHY_NOT)
+def test_of_an_image_with_a_secret_nothing_is_pushed_and_nothing_of_the_release_deployed(
+    world: World,
+) -> None:
+    (stable,) = world.serve(world.image("v1", app(failing=0))).share
+    value = "gh" + "p_" + "".join(secrets.choice(string.ascii_letters) for _ in range(36))
+    workflow = WORKFLOW.replace("SERVICE", '\'["cart", "shop"]\'')
+    workflow = re.sub(r" +image: .*\n", "      attest: true\n      engine: buildah\n", workflow)
+    with Registry(world.folder / "registry") as registry:
+        build = BUILD.replace("REGISTRY", registry.address).replace("KEY", "cart")
+        repository = world.repository(
+            {
+                ".github/workflows/release.yml": workflow,
+                ".github/airlock.yml": f"services:\n{build}{build.replace('cart', 'shop')}",
+                "shop/Dockerfile": "FROM scratch\nCOPY main.py /\nCOPY key.txt /\n",
+                "shop/key.txt": f"{value}\n",
+                "cart/Dockerfile": "FROM scratch\nCOPY main.py /\n",
+                **{f"{key}/main.py": "print()\n" for key in ("cart", "shop")},
+            }
+        )
+        before = repository.clone.git("rev-parse", "HEAD")
+        run = repository.push(before, environ=registry.environ)
+        assert registry.tags("shop") == []
+        assert registry.tags("cart") == [before]
+
+    results = run.job_results()
+    # act numbers the jobs of a matrix, and may tell the result of one as that of all.
+    assert results.pop("release/Release/Build cart-1")
+    assert results == {
+        PLAN: "success",
+        "release/Release/Build shop-2": "failure",
+        "release/Release/Report": "success",
+    }
+    assert world.traffic() == {stable: 100}
+    assert world.writes() == world.stack.cloud_run.writes("cart") == []
+    assert job_output(run, "report", "verdict") == "not-started"
+    assert re.search(rf"Would attest to {registry.address}/cart@sha256:", run.log())
+
+    page = next(page for page in run.summaries() if "🚫 shop: no image" in page)
+    assert "The image holds a secret. Nothing was pushed." in page
+    assert "key.txt" in page
+    whole = next(page for page in run.summaries() if "0 of 2 promoted" in page)
+    assert "| cart | ⏭️ not-started |  |  | an image could not be built, or was refused |" in whole
+    assert value not in json.dumps(run.events)
