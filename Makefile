@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON := .venv/bin/python
 RUFF := .venv/bin/ruff
 UV := .venv/bin/uv --no-config
-FAMILIES := scan history deploy dev uv
+FAMILIES := scan history build deploy dev uv
 MODULES := tests/node/node_modules/.package-lock.json
 
 .PHONY: help

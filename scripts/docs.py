@@ -126,6 +126,7 @@ def _config(_source: str) -> str:
         ("services.NAME.smoke", "Smoke"),
         ("services.NAME.probes", "Probes"),
         ("services.NAME.build", "Build"),
+        ("services.NAME.build.cloud-build", "CloudBuild"),
         ("services.NAME.settings", "Settings"),
         ("services.NAME.settings.vpc", "Vpc"),
         ("scan", "Scan"),

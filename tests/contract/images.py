@@ -38,7 +38,7 @@ case "$1 $2" in
     for word; do
       shift
       case "$word" in
-        --output) next=image ;;
+        --output) next=image; kind= ;;
         --cache-from) next=none ;;
         --cache-to) next=cache ;;
         --builder | --progress=* | --provenance=* | --sbom=*)
@@ -46,6 +46,7 @@ case "$1 $2" in
         *)
           case "${next:-}" in
             image | cache)
+              case "$word" in *tar=false*) kind=oci ;; esac
               word="${word#*dest=}"
               eval "$next=\\"${word%%,*}\\"" ;;
             none) ;;
@@ -55,7 +56,7 @@ case "$1 $2" in
       esac
     done
     buildah build --layers --timestamp "$SOURCE_DATE_EPOCH" --tag shim "$@"
-    buildah push --quiet shim "oci:$image:x"
+    buildah push --quiet shim "${kind:-oci-archive}:$image:x"
     if [ -n "${cache:-}" ]; then buildah push --quiet shim "oci:$cache:latest"; fi ;;
 esac
 """

@@ -249,7 +249,7 @@ def home() -> Path:
 
 def warm_up(product: Path) -> None:
     """Provide the environments once, so that no test's time is an installation's."""
-    for family in ("scan", "history", "deploy"):
+    for family in ("scan", "history", "build", "deploy"):
         subprocess.run(
             [product / "scripts" / "bootstrap.sh", family, "--version"],
             env={**os.environ, "AIRLOCK_HOME": str(home()), "PATH": act.runner_path(os.environ)},

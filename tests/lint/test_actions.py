@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXEC = re.compile(
     r'exec "\$GITHUB_ACTION_PATH/(?P<up>(\.\./\.\./)?)scripts/bootstrap\.sh"'
-    r" (?P<family>scan|history|deploy) (?P<command>[a-z-]+)"
+    r" (?P<family>scan|history|build|deploy) (?P<command>[a-z-]+)"
 )
 ON_A_LAPTOP = {"allow", "sandbox", "demo"}
 LONGEST = 100

@@ -17,7 +17,7 @@ import msgspec
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
-from airlock.delivery.build import checks, engines, hook, layout, registry
+from airlock.delivery.build import checks, engines, hook, layout, registry, source
 from airlock.delivery.build.order import SECRETS, order, origin_of, secrets_of
 from airlock.delivery.build.report import Built, build_page
 from airlock.delivery.cancel import Cancelled, cancellable
@@ -49,8 +49,8 @@ _FOREIGN = {"pull_request_target", "workflow_run"}
     show_default=True,
     envvar="AIRLOCK_ENGINE",
     show_envvar=True,
-    help="What builds: BuildKit by docker buildx, buildah where there is no daemon, or whichever "
-    "of them works here.",
+    help="What builds: BuildKit by docker buildx, buildah where there is no daemon, whichever of "
+    "the two works here, or Cloud Build.",
 )
 @click.option(
     "--push/--no-push",
@@ -89,7 +89,7 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool) -> i
     origin = origin_of(Git.open(target.root, environ), environ)
     work = order(service, target.config, target.root, origin, {**environ, **given})
     _trust(work, environ, push=push)
-    builder = engines.choose(engine, environ)
+    builder = engines.choose(engine, environ, work)
     if push:
         registry.require(environ)
     building = _Building(work, builder, config, console, environ)
@@ -179,6 +179,7 @@ class _Building:
             work.build.args,
             lambda image: registry.digest_of(image, self.environ),
         )
+        source.refuse_credentials(work, self.environ)
         self._annotate(remarks)
         built = Built(work, self.engine.name, None, remarks)
         if built.refused:

@@ -78,6 +78,9 @@ Cpu = (
     | Annotated[float, Meta(gt=0)]
 )
 Memory = Annotated[str, Meta(pattern=r"^\d+(\.\d+)?([kMG]i?)$")]
+Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")]
+Pool = Annotated[str, Meta(pattern=r"^projects/[^/]+/locations/[^/]+/workerPools/[^/]+$")]
+SecretVersion = Annotated[str, Meta(pattern=r"^projects/[^/]+/secrets/[^/]+/versions/[^/]+$")]
 SecretId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -238,6 +241,35 @@ class Settings(Section, frozen=True):
 _OURS = {"commit-sha"}
 
 
+class CloudBuild(Section, frozen=True):
+    """How Cloud Build builds; needed by the engine `cloud-build` only.
+
+    Args:
+        bucket: Cloud Storage bucket for the source, the log, and the image until it is scanned. All
+            but the log is removed after the build.
+        project: Google Cloud project that builds; the service's if absent.
+        region: Where it builds; `global` for anywhere.
+        service_account: Service account that builds, by its e-mail address; Cloud Build's default
+            if absent.
+        machine_type: Machine of the default pool, for example E2_HIGHCPU_8.
+        pool: Private pool, as projects/PROJECT/locations/REGION/workerPools/NAME.
+        secrets: For each id in `build.secrets` the version in Secret Manager that the build reads,
+            as projects/PROJECT/secrets/NAME/versions/VERSION.
+    """
+
+    bucket: Bucket
+    project: Text | None = None
+    region: Text = "global"
+    service_account: Text | None = None
+    machine_type: Text | None = None
+    pool: Pool | None = None
+    secrets: dict[SecretId, SecretVersion] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.machine_type and self.pool:
+            raise ValueError("Expected a `machine-type` or a `pool`, not both")
+
+
 class Build(Section, frozen=True):
     """How `build-image` makes the image, from `dockerfile` or the context's own `Dockerfile`.
 
@@ -253,6 +285,7 @@ class Build(Section, frozen=True):
         before: Commands to run first, in the checkout: fetch a model, generate code.
         timeout: Longest run of those commands, and of the build.
         cache: Whether layers are kept in the registry for the next build, beside the images.
+        cloud_build: How Cloud Build builds; needed by the engine `cloud-build` only.
     """
 
     repository: Repository
@@ -264,6 +297,7 @@ class Build(Section, frozen=True):
     before: tuple[Text, ...] = ()
     timeout: Span = _span(1800)
     cache: bool = True
+    cloud_build: CloudBuild | None = None
 
     def __post_init__(self) -> None:
         if self.context.startswith("/") or ".." in self.context.split("/"):
@@ -379,6 +413,7 @@ SECTIONS: dict[str, type[Section]] = {
         Smoke,
         Probes,
         Build,
+        CloudBuild,
         Settings,
         Vpc,
     )

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import os
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from airlock.errors import AirlockError
 from airlock.kit.retry import Backoff, call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from google.auth.credentials import Credentials
 
@@ -31,16 +32,21 @@ CLOUD_RUN = "AIRLOCK_CLOUD_RUN_ENDPOINT"
 MONITORING = "AIRLOCK_MONITORING_ENDPOINT"
 LOGGING = "AIRLOCK_LOGGING_ENDPOINT"
 IAM = "AIRLOCK_IAM_ENDPOINT"
+CLOUD_BUILD = "AIRLOCK_CLOUD_BUILD_ENDPOINT"
+STORAGE = "AIRLOCK_STORAGE_ENDPOINT"
 
 _DEFAULTS = {
     CLOUD_RUN: "https://run.googleapis.com",
     MONITORING: "https://monitoring.googleapis.com",
     LOGGING: "https://logging.googleapis.com",
     IAM: "https://iamcredentials.googleapis.com",
+    CLOUD_BUILD: "https://cloudbuild.googleapis.com",
+    STORAGE: "https://storage.googleapis.com",
 }
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PROJECT = "GOOGLE_CLOUD_PROJECT"
 _TIMEOUT = 10.0  # real seconds for one HTTP exchange
+_SAID = 300
 
 _LOGIN = (
     "Run google-github-actions/auth before this step, or on a laptop "
@@ -151,7 +157,20 @@ def is_transient(error: Exception) -> bool:
     """Tell whether an HTTP exchange that raised `error` is worth another try."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return error.response.status_code in {408, 429, 500, 502, 503, 504}
-    return isinstance(error, (requests.ConnectionError, requests.Timeout, TransportError))
+    broken = requests.exceptions.ChunkedEncodingError  # a body that ends too early
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, TransportError, broken))
+
+
+class RefusedError(AirlockError):
+    """An API has answered, and not done what it was asked.
+
+    Attributes:
+        status: The HTTP status.
+    """
+
+    def __init__(self, what: str, fix: str, status: int) -> None:
+        super().__init__(what, fix=fix)
+        self.status = status
 
 
 def rest(
@@ -161,10 +180,12 @@ def rest(
     *,
     api: str,
     role: str,
+    fix: str = "Check project, region and service name",
     backoff: Backoff | None = None,
+    read: Callable[[requests.Response], Any] = requests.Response.json,
     **arguments: Any,
 ) -> Any:
-    """Send one REST request and return its JSON, trying again where that helps.
+    """Send one REST request and return what is read of its answer, trying again where that helps.
 
     Args:
         http: An authenticated session.
@@ -172,22 +193,26 @@ def rest(
         url: Address.
         api: The API's name, for errors.
         role: IAM role that the call needs, for errors.
+        fix: What to do about an answer that is none of the usual ones, for errors.
         backoff: How long to go on; the kit's default if absent.
+        read: Makes a value of the answer; JSON if absent.
         arguments: Passed to `requests.Session.request`.
 
     Raises:
-        AirlockError: Refused, not found or unreachable.
+        RefusedError: It was answered, and refused.
+        AirlockError: It was not answered.
     """
 
     def once() -> Any:
-        response = http.request(method, url, timeout=_TIMEOUT, **arguments)
-        response.raise_for_status()
-        return response.json()
+        # Timeouts of requests are for one wait on the socket, however long a body is.
+        with http.request(method, url, **{"timeout": _TIMEOUT, **arguments}) as response:
+            response.raise_for_status()
+            return read(response)
 
     try:
         return call(once, on=is_transient, backoff=backoff or Backoff())
     except requests.HTTPError as error:
-        raise _refused(error.response.status_code, api, role) from None
+        raise _refused(error.response, api, role, fix) from None
     except requests.JSONDecodeError:
         raise AirlockError(
             f"what answered is not {api}", fix="Check the endpoint and proxies"
@@ -200,10 +225,22 @@ def rest(
         ) from None
 
 
-def _refused(status: int, api: str, role: str) -> AirlockError:
-    if status in {401, 403}:
-        return AirlockError(f"{api}: permission denied", fix=f"Grant the deployer {role}")
-    return AirlockError(f"{api} answered {status}", fix="Check project, region and service name")
+def _refused(response: requests.Response, api: str, role: str, fix: str) -> RefusedError:
+    status = response.status_code
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return RefusedError(f"{api}: permission denied", f"Grant the deployer {role}", status)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        fix = "Try again later, or ask for more quota"
+    return RefusedError(f"{api} answered {status}{_said(response)}", fix, status)
+
+
+def _said(response: requests.Response) -> str:
+    """Return the message in Google's error JSON (google.rpc.Status), as the end of a sentence."""
+    try:
+        message = str(response.json()["error"]["message"])
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return ""
+    return f": {' '.join(message.split())[:_SAID].rstrip('.')}"
 
 
 def id_token(environ: Mapping[str, str], account: str, audience: str) -> str:

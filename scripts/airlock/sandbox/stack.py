@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from airlock.clock import VARIABLE, ScaledClock
+from airlock.sandbox.cloud_build import CloudBuildStandIn
 from airlock.sandbox.cloud_run import CloudRunStandIn, Pace
 from airlock.sandbox.data_plane import DataPlane, Limits
 from airlock.sandbox.github import GitHubStandIn
@@ -15,6 +16,7 @@ from airlock.sandbox.iam import IamStandIn
 from airlock.sandbox.monitoring import DELAY, MonitoringStandIn
 from airlock.sandbox.ports import Ports
 from airlock.sandbox.request_logs import LoggingStandIn
+from airlock.sandbox.storage import StorageStandIn
 
 if TYPE_CHECKING:
     import random
@@ -63,6 +65,8 @@ class Stack:
         monitoring: Cloud Monitoring.
         logging: Cloud Logging.
         iam: IAM Credentials.
+        storage: Cloud Storage.
+        cloud_build: Cloud Build, with `behaviour` and `builds()`.
         github: GitHub.
     """
 
@@ -97,6 +101,8 @@ class Stack:
             transport=transport,
             require_invoker=require_invoker,
         )
+        self.storage = StorageStandIn(state_dir / "storage", ports)
+        self.cloud_build = CloudBuildStandIn(self.storage, self.clock, ports)
         self.github = GitHubStandIn(state_dir / "github", self.clock)
         self.environ: dict[str, str] = {}
         self._loop = asyncio.new_event_loop()
@@ -128,6 +134,8 @@ class Stack:
             self.cloud_run,
             self.monitoring,
             self.logging,
+            self.storage,
+            self.cloud_build,
             self.github,
         )
         self.environ = {VARIABLE: self.clock.variable()}

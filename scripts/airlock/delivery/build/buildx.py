@@ -86,19 +86,36 @@ class Buildx:
     def command(
         self, order: Order, layout: Path, cache: Path | None = None, builder: str = ""
     ) -> list[str]:
-        """Return the command line that builds `order` into `layout`, its layers into `cache`.
+        """Return the command line that builds `order` into `layout`, its layers into `cache`."""
+        export = f"dest={layout},tar=false"
+        files = (str(order.dockerfile), str(order.context))
+        return command(order, export, str(cache or ""), builder, files)
 
-        The cache is read from the registry and written to disk: layers of other stages are not in
-        the image that is scanned, and must not get past the scan.
-        """
-        export = f"type=oci,dest={layout},tar=false,oci-mediatypes=true,rewrite-timestamp=true"
-        return [
-            *("docker", "buildx", "build", "--progress=plain", "--pull"),
-            *(("--builder", builder) if builder else ()),
-            # They would hold the times of this build. Provenance is attested to from outside.
-            *("--provenance=false", "--sbom=false", "--output", export),
-            *(("--cache-from", f"type=registry,ref={order.cached}") if order.build.cache else ()),
-            *(("--cache-to", f"type=local,mode=max,dest={cache}") if cache else ()),
-            *options(order),
-            str(order.context),
-        ]
+
+def command(
+    order: Order, export: str, cache: str, builder: str, files: tuple[str, str]
+) -> list[str]:
+    """Return the command line that builds an image, and pushes nothing.
+
+    The cache is read from the registry and written to disk: layers of other stages are not in the
+    image that is scanned, and must not get past the scan.
+
+    Args:
+        order: What to build.
+        export: Where the image is to be, as options of the OCI exporter.
+        cache: Folder for the layers; none if empty.
+        builder: The builder; the current one if empty.
+        files: Where Dockerfile and context are.
+    """
+    dockerfile, context = files
+    output = f"type=oci,{export},oci-mediatypes=true,rewrite-timestamp=true"
+    return [
+        *("docker", "buildx", "build", "--progress=plain", "--pull"),
+        *(("--builder", builder) if builder else ()),
+        # They would hold the times of this build. Provenance is attested to from outside.
+        *("--provenance=false", "--sbom=false", "--output", output),
+        *(("--cache-from", f"type=registry,ref={order.cached}") if order.build.cache else ()),
+        *(("--cache-to", f"type=local,mode=max,dest={cache}") if cache else ()),
+        *options(order, dockerfile),
+        context,
+    ]

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from airlock.delivery.build.order import Order
 
-Name = Literal["auto", "buildx", "buildah"]
+Name = Literal["auto", "buildx", "buildah", "cloud-build"]
 
-NAMES: tuple[Name, ...] = ("auto", "buildx", "buildah")
+NAMES: tuple[Name, ...] = ("auto", "buildx", "buildah", "cloud-build")
 
 _ASK = 30.0
 
@@ -49,12 +49,18 @@ class Engine(Protocol):
         ...
 
 
-def choose(name: Name, environ: Mapping[str, str]) -> Engine:
+def choose(name: Name, environ: Mapping[str, str], order: Order) -> Engine:
     """Return the engine of that name, or for ``auto`` the one that works here.
 
     Raises:
-        AirlockError: It is not here, or none is.
+        AirlockError: It is not here, or none is, or the configuration lacks what it needs.
     """
+    if name == "cloud-build":
+        # Its clients take longer to load than everything else.
+        from airlock.delivery.build.cloud_build import CloudBuild, section  # noqa: PLC0415
+
+        section(order)
+        return CloudBuild(environ)
     buildah = found("buildah", environ)
     docker = found("docker", environ)
     if name == "buildah" or (name == "auto" and buildah and not (docker and _daemon(environ))):

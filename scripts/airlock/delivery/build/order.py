@@ -54,6 +54,7 @@ class Order:
         build: The service's section of the configuration.
         origin: The commit.
         values: Environment variables that hold the build secrets, by name.
+        project: The service's Google Cloud project.
     """
 
     service: str
@@ -63,6 +64,7 @@ class Order:
     build: Build
     origin: Origin
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    project: str = ""
 
     @property
     def tag(self) -> str:
@@ -135,7 +137,7 @@ def order(
                 fix="Hand the variable to this step, from a secret of the repository",
             )
         values[variable] = environ[variable]
-    return Order(key, root, context, file, build, origin, values)
+    return Order(key, root, context, file, build, origin, values, service.project)
 
 
 def secrets_of(text: str) -> dict[str, str]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-_KEPT = 200
+KEPT = 200
+"""How many of the last lines are kept."""
+
 _LONGEST = 2000
 _KILL_WAIT = 5.0
 _SHORTEST = 4  # shorter values are ordinary words
@@ -89,13 +91,11 @@ def run(
     timer = threading.Timer(timeout, stop)
     timer.daemon = True
     timer.start()
-    kept: deque[str] = deque(maxlen=_KEPT)
-    hidden = _parts(secrets)
+    kept: deque[str] = deque(maxlen=KEPT)
+    hide = hiding(secrets)
     try:
         for line in process.stdout or ():
-            text = _COLOUR.sub("", line).rstrip()[:_LONGEST]
-            for secret in hidden:
-                text = text.replace(secret, "***")
+            text = hide(line)
             kept.append(text)
             say(text)
         process.wait()
@@ -108,10 +108,19 @@ def run(
     return Ended(None if late.is_set() else process.returncode, tuple(kept))
 
 
-def _parts(secrets: Sequence[str]) -> list[str]:
-    """Return the texts to replace, longest first: of several lines, each by itself, too."""
+def hiding(secrets: Sequence[str]) -> Callable[[str], str]:
+    """Return a function that makes a line fit to be shown: no secret, no colour, not too long."""
+    # Of several lines, each by itself, too; the longest first.
     lines = {line for secret in secrets for line in (secret, *secret.splitlines())}
-    return sorted((line for line in lines if len(line) >= _SHORTEST), key=len, reverse=True)
+    hidden = sorted((line for line in lines if len(line) >= _SHORTEST), key=len, reverse=True)
+
+    def hide(line: str) -> str:
+        text = _COLOUR.sub("", line).rstrip()
+        for secret in hidden:
+            text = text.replace(secret, "***")
+        return text[:_LONGEST]
+
+    return hide
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

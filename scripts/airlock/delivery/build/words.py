@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from airlock.delivery.build.process import Ended
 
 
-def options(order: Order) -> Iterator[str]:
-    """Yield the options that both engines know; a secret's value is in none of them."""
-    yield from ("--file", str(order.dockerfile), "--platform", order.build.platform)
+def options(order: Order, dockerfile: str = "") -> Iterator[str]:
+    """Yield the options that all engines know; a secret's value is in none of them.
+
+    Args:
+        order: What to build.
+        dockerfile: Where the Dockerfile is; where it is in the checkout, if empty.
+    """
+    yield from ("--file", dockerfile or str(order.dockerfile), "--platform", order.build.platform)
     if order.build.target:
         yield from ("--target", order.build.target)
     for name, value in order.arguments.items():

@@ -118,7 +118,7 @@ def prepare(product: Path, home: Path) -> None:
     Raises:
         AirlockError: They cannot be made.
     """
-    for family in ("scan", "deploy"):
+    for family in ("scan", "build", "deploy"):
         done = subprocess.run(
             [product / "scripts" / "bootstrap.sh", family, "--version"],
             env={**os.environ, "AIRLOCK_HOME": str(home), "PATH": act.runner_path(os.environ)},

@@ -133,7 +133,7 @@ def test_a_push_that_fails_says_why_in_one_line(words: str, what: str) -> None:
 @pytest.mark.parametrize("name", ["auto", "buildx", "buildah"])
 def test_where_nothing_builds_it_says_what_to_do(name: str, tmp_path: Path) -> None:
     with pytest.raises(AirlockError, match="Run on a GitHub-hosted runner, or install buildah"):
-        choose(name, {"PATH": str(tmp_path)})  # type: ignore[arg-type]
+        choose(name, {"PATH": str(tmp_path)}, ORDER)  # type: ignore[arg-type]
 
 
 def test_a_daemon_is_preferred_and_buildah_the_way_out(tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_a_daemon_is_preferred_and_buildah_the_way_out(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
         (tmp_path / name).chmod(0o755)
     environ = {"PATH": f"{tmp_path}:/bin:/usr/bin"}
-    assert choose("auto", environ).name == "buildah"
+    assert choose("auto", environ, ORDER).name == "buildah"
     (tmp_path / "docker").write_text("#!/bin/sh\nexit 0\n")
-    assert choose("auto", environ).name == "buildx"
-    assert choose("buildah", environ).name == "buildah"
+    assert choose("auto", environ, ORDER).name == "buildx"
+    assert choose("buildah", environ, ORDER).name == "buildah"
 
 
 @pytest.mark.parametrize(
