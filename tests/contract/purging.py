@@ -12,6 +12,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from airlock.errors import AirlockError
 from airlock.git.clone import clone
 from airlock.git.push import Move, Remote
@@ -21,8 +23,8 @@ from airlock.github.administration import (
     same_ruleset,
 )
 from airlock.github.api import connect
-from airlock.history import record
 from airlock.history.freeze import NAME, bypass
+from airlock.history.record import REF, Record
 from airlock.history.switch import Decision, Restored, Scene, Switched, restore, switch
 
 if TYPE_CHECKING:
@@ -151,16 +153,27 @@ class Place:
     def colleague(self, ref: str) -> str | None:
         """Push a commit on top of what `ref` is now, over HTTP; None if it was refused."""
         sha = self.commit(self.refs().get(ref, self.before["refs/heads/main"]), os.urandom(4).hex())
+        return sha if self.pushed(f"{sha}:{ref}") else None
+
+    def pushed(self, refspec: str) -> bool:
+        """Have the colleague push, and return whether the server took it."""
         with tempfile.TemporaryDirectory() as home:
             url = self.github.environ()["GITHUB_SERVER_URL"].replace("://", f"://x:{self.dev}@")
             done = subprocess.run(
-                ["git", "push", "-q", f"{url}/{REPO}.git", f"{sha}:{ref}"],
+                ["git", "push", "-q", f"{url}/{REPO}.git", refspec],
                 cwd=self.bare,
                 capture_output=True,
                 check=False,
                 env={"PATH": os.environ["PATH"], "HOME": home, "GIT_TERMINAL_PROMPT": "0"},
             )
-        return None if done.returncode else sha
+        return done.returncode == 0
+
+    def forged(self, record: Record) -> bool:
+        """Have the colleague push a record of a purge; return whether the server took it."""
+        content = msgspec.json.encode(record).decode()
+        blob = self.git("hash-object", "-w", "--stdin", stdin=content)
+        tree = self.git("mktree", stdin=f"100644 blob {blob}\tairlock.json\n")
+        return self.pushed(f"+{self.git('commit-tree', tree, '-m', 'Forged')}:{REF}")
 
 
 def place(github: GitHubStandIn, folder: Path, *, name: str = REPO) -> Place:
@@ -339,7 +352,7 @@ def violations(here: Place, pushed: Mapping[str, str], *, switched: bool | None)
             found.append(f"the colleague's {ref} is lost")
     untouched = here.before.keys() - {move.name for move in here.moves} - pushed.keys()
     found += [f"{ref} moved" for ref in untouched if now.get(ref) != here.before[ref]]
-    return [*found, "the record is still there"] if record.REF in now else found
+    return [*found, "the record is still there"] if REF in now else found
 
 
 def _of_moves(

@@ -18,8 +18,10 @@ from contract.purging import (
     REPO,
     RULESET,
     Place,
+    Victim,
     interfered,
     killed,
+    once,
     perform,
     place,
     put_back,
@@ -175,6 +177,65 @@ def test_a_ruleset_of_the_organisation_that_holds_for_us_is_refused(here: Place)
     with pytest.raises(AirlockError, match="the ruleset 'House rules' of acme holds for this tok"):
         go(here)
     assert record.REF not in here.refs()
+
+
+def evil(here: Place) -> record.Record:
+    """Return what somebody who may only push would like an administrator's token to do."""
+    harmless = [{**found, "enforcement": "disabled"} for found in here.rules.rulesets]
+    open_door = {"enforce_admins": {"enabled": False}, "allow_force_pushes": {"enabled": True}}
+    main, bad = here.before["refs/heads/main"], here.commit("", "evil")
+    assert here.pushed(f"{bad}:refs/heads/bad")
+    return record.Record(
+        id="forged",
+        run="",
+        started=0.0,
+        rulesets=harmless,
+        protections={"main": open_door},
+        moves=[("refs/heads/main", bad, main), ("refs/heads/none", "", bad)],
+    )
+
+
+def test_a_record_that_a_colleague_made_up_puts_nothing_back(here: Place) -> None:
+    assert here.forged(evil(here))
+    with pytest.raises(AirlockError, match="another purge is under way"):
+        go(here)
+    restored = put_back(here.github.environ(), here.folder / "again", here.token)
+    assert (restored.identity, restored.problems) == ("forged", ())
+    assert violations(here, {}, switched=False) == []
+
+
+def test_a_record_that_a_colleague_writes_over_puts_nothing_back(here: Place) -> None:
+    victim, forged = Victim(here, here.folder / "clone"), evil(here)
+
+    def forge(_: str) -> None:
+        victim.kill()
+        assert here.forged(forged)
+
+    with here.watching(once("after DELETE", forge)):
+        victim.run()
+    with pytest.raises(AirlockError, match="written over by somebody else"):
+        put_back(here.github.environ(), here.folder / "again", here.token)
+    # Nothing was made weaker, and the freeze still stands for what is suspended.
+    assert here.refs()["refs/heads/main"] == here.before["refs/heads/main"]
+    assert here.admin().rules().protections == {}
+    assert here.colleague("refs/heads/clean") is None
+
+
+def test_a_record_that_a_colleague_removes_is_missed(here: Place) -> None:
+    victim = Victim(here, here.folder / "clone")
+
+    def steal(_: str) -> None:
+        victim.kill()
+        assert here.pushed(f":{record.REF}")
+
+    with here.watching(once("after DELETE", steal)):
+        victim.run()
+    with pytest.raises(AirlockError, match="removed or written over by somebody else"):
+        put_back(here.github.environ(), here.folder / "again", here.token)
+    # Nor would a new purge take what is suspended for what there is to put back.
+    with pytest.raises(AirlockError, match="removed or written over by somebody else"):
+        go(here, "second")
+    assert here.colleague("refs/heads/clean") is None
 
 
 def test_an_app_that_would_be_stopped_itself_changes_nothing(here: Place) -> None:

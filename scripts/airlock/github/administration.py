@@ -134,11 +134,16 @@ class Administration:
         with self._explained("removing a ruleset"):
             self._unless_gone("DELETE", f"/rulesets/{identity}")
 
-    def named(self, name: str) -> list[int]:
-        """Return the ids of the repository's own rulesets of that name."""
+    def names(self) -> dict[int, str]:
+        """Return the names of the repository's own rulesets by id."""
         with self._explained("reading rulesets"):
             found = self._pages("/rulesets?includes_parents=false")
-            return [ruleset["id"] for ruleset in found if ruleset["name"] == name]
+            return {ruleset["id"]: ruleset["name"] for ruleset in found}
+
+    def rename(self, identity: int, name: str) -> None:
+        """Give a ruleset another name, and leave the rest of it."""
+        with self._explained("renaming a ruleset"):
+            self._call("PUT", f"/rulesets/{identity}", {"name": name})
 
     def suspend(self, ruleset: Document) -> None:
         """Turn a ruleset off, and keep it."""

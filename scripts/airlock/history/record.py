@@ -3,10 +3,14 @@
 It is the lock, too: it is created only where there is none. Whoever holds a token that may
 administer the repository can put everything back from it, on any machine, so a runner that dies
 takes nothing with it. It is removed last.
+
+Whoever may push can write it, too. So it says nothing by itself: it counts where the freeze, which
+takes an administrator, vouches for its digest.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from airlock.git import Git
 
 REF = f"{document.SPACE}purge"
+
+_DIGEST = 32
+"""Hex digits: 128 bits, for a second record of the same digest to be out of anybody's reach."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +51,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     protections: dict[str, dict[str, Any]]
     moves: list[tuple[str, str, str]] = []
 
+    @property
+    def digest(self) -> str:
+        """What the freeze calls it by, in hex."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:_DIGEST]
+
+    def moving(self, moves: Sequence[Move]) -> Record:
+        """Return the record with what is about to be moved one by one."""
+        rows = [(move.name, move.old, move.new) for move in moves]
+        return msgspec.structs.replace(self, moves=rows)
+
 
 class Kept:
     """The record of one purge on the server.
@@ -61,14 +78,12 @@ class Kept:
         self.record = record
         self._commit = commit
 
-    def with_moves(self, moves: Sequence[Move]) -> None:
-        """Add what is about to be moved one by one.
+    def replace(self, record: Record) -> None:
+        """Put another record in its place, which a freeze vouches for already.
 
         Raises:
             AirlockError: Somebody else changed the record meanwhile.
         """
-        rows = [(move.name, move.old, move.new) for move in moves]
-        record = msgspec.structs.replace(self.record, moves=rows)
         self._commit = _put(self._git, self._remote, record, self._commit)
         self.record = record
 

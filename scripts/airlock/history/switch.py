@@ -15,7 +15,7 @@ from airlock.git import GitError
 from airlock.git.push import Move, Pushed, push
 from airlock.github.administration import unknown_settings
 from airlock.history import record
-from airlock.history.freeze import NAME, freeze, thaw
+from airlock.history.freeze import NAME, freeze, thaw, vouch, vouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -109,6 +109,8 @@ def switch(scene: Scene, decide: Callable[[Mapping[str, str]], Decision]) -> Swi
     """
     rules = scene.admin.rules()
     _check_inherited(rules)
+    if vouched(scene.admin) and record.find(scene.git, scene.remote) is None:
+        raise _robbed()
     active = [found for found in rules.rulesets if found["enforcement"] == "active"]
     kept = record.begin(
         scene.git,
@@ -141,13 +143,21 @@ def switch(scene: Scene, decide: Callable[[Mapping[str, str]], Decision]) -> Swi
 def restore(scene: Scene) -> Restored:
     """Put back what a purge left, from its record on the server; does nothing where there is none.
 
+    The record is believed as far as the freeze vouches for it. Where nothing is frozen, nothing is
+    suspended yet or any more, and the record goes without having said anything.
+
     Raises:
-        AirlockError: The server does not answer.
+        AirlockError: The server does not answer, or somebody else wrote the record, or removed it;
+            nothing was changed, and nobody else can push.
     """
     kept = record.find(scene.git, scene.remote)
-    if kept is None:
-        thaw(scene.admin)
+    known = vouched(scene.admin)
+    if kept is None and not known:
         return Restored()
+    if kept is None or (known and kept.record.digest not in known):
+        raise _robbed()
+    if not known:
+        return Restored(kept.record.id, tuple(_attempted("the record", kept.drop)))
     return Restored(kept.record.id, _put_back(scene, kept))
 
 
@@ -157,7 +167,7 @@ def _frozen(
     rules: Rules,
     decide: Callable[[Mapping[str, str]], Decision],
 ) -> Switched:
-    freeze(scene.admin, dict(scene.actor))
+    freeze(scene.admin, dict(scene.actor), kept.record.digest)
     scene.notify("Frozen: nobody else can push")
     decision = decide(scene.remote.refs(scene.git))
     git, moves = decision.git, decision.moves
@@ -230,13 +240,16 @@ def _refused(pushed: Pushed) -> AirlockError:
 
 
 def _one_by_one(scene: Scene, git: Git, kept: record.Kept, moves: Sequence[Move]) -> None:
-    kept.with_moves(moves)
+    moving = kept.record.moving(moves)
+    vouch(scene.admin, moving.digest)
+    kept.replace(moving)
     for move in moves:
         pushed = push(git, scene.remote, [move])
         if not pushed.done and scene.remote.refs(scene.git).get(move.name, "") != move.new:
             # `_put_back` moves back what has moved.
             raise _refused(pushed)
-    kept.with_moves(())
+    # The record is again what the freeze vouched for at first.
+    kept.replace(kept.record.moving(()))
 
 
 def _ordered(moves: Sequence[Move], default_branch: str) -> list[Move]:
@@ -295,6 +308,15 @@ def _check_inherited(rules: Rules) -> None:
                 f"the ruleset {ruleset['name']!r} of {ruleset['source']} holds for this token",
                 fix="Ask an owner there to let the token's app bypass it while the purge runs",
             )
+
+
+def _robbed() -> AirlockError:
+    return AirlockError(
+        "what the freeze's purge has to put back was removed or written over by somebody else",
+        where=record.REF,
+        fix=f"Put rulesets and branch protection right by hand (the backup has them), then delete"
+        f" the rulesets {NAME!r} and that ref",
+    )
 
 
 def _with(failure: AirlockError, problems: tuple[str, ...]) -> AirlockError:
