@@ -6,7 +6,9 @@ family run without the Google clients, and the deploy family without the scanner
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -85,7 +87,22 @@ class Commands(click.Group):
         command = importlib.import_module(f"airlock.cli.{entry.module}").command
         if not isinstance(command, click.Command):
             raise TypeError(entry.module)
+        paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+        command.help = "\n\n".join(map(_kept, paragraphs))
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Do as click does, with the names that a misspelt one is held against."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if args[0] in COMMANDS:
+                raise
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"{error.message}{hint}", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under their sections, without importing any of them."""
@@ -96,13 +113,22 @@ class Commands(click.Group):
                 formatter.write_dl(rows)
 
 
+def _kept(paragraph: str) -> str:
+    r"""Return a paragraph of a docstring for click: one with indented lines stays as it is.
+
+    click keeps what begins with the character ``\b``.
+    """
+    indented = "\n " in f"\n{paragraph}" and not paragraph.startswith("\b")
+    return f"\b\n{paragraph}" if indented else paragraph
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="airlock")
 def airlock() -> None:
     """Keep secrets in and broken releases out.
 
-    Each command is one GitHub action of the same name, and runs the same on a laptop. Every option
-    can also be given as the environment variable its help names; that is how the actions call it.
+    Each command is one GitHub action of the same name, and runs the same on a laptop. Options can
+    also be given in the environment, which is how the actions do it: --dry-run is AIRLOCK_DRY_RUN.
 
     Exit codes: 0 all is well, 1 the answer is no (findings, rolled back, failed check), 2 it could
     not be tried (bad input, unreachable API), and nothing was changed.
@@ -120,14 +146,11 @@ def run(argv: Sequence[str], *, group: click.Group | None = None) -> int:
         result = (group or airlock).main(
             args=list(argv), prog_name="airlock", standalone_mode=False
         )
-    except AirlockError as error:
-        console.error(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.message, err=True)
         return ERROR
-    except click.UsageError as error:
-        console.error(_usage(error))
-        return ERROR
-    except click.ClickException as error:
-        console.error(error.format_message())
+    except (AirlockError, click.ClickException) as error:
+        console.error(_line(error))
         return ERROR
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -137,9 +160,16 @@ def run(argv: Sequence[str], *, group: click.Group | None = None) -> int:
     return int(result or OK)
 
 
-def _usage(error: click.UsageError) -> str:
-    command = error.ctx.command_path if error.ctx else "airlock"
-    return f"{error.format_message()} Run '{command} --help'."
+def _line(error: AirlockError | click.ClickException) -> str:
+    if isinstance(error, AirlockError):
+        return str(error)
+    message = error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        message = f"{error.message} Did you mean {error.possibilities[0]!r}?"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    fix = f"See '{context.command_path} --help'" if context else ""
+    # click lists choices one a line; an AirlockError is one line.
+    return str(AirlockError(message, fix=fix))
 
 
 def _crash(error: BaseException) -> str:

@@ -58,14 +58,13 @@ if TYPE_CHECKING:
 def command(
     fingerprints: tuple[str, ...], *, reason: str, rule: str, expires: str, by: str, path: str
 ) -> int:
-    r"""Accept findings that are no secrets, or that may stay.
+    """Accept findings that are no secrets, or that may stay.
 
     Writes one line each into .github/airlock-allow, in its place. It counts once it is on the base
     branch: a pull request cannot allow its own findings.
 
-    \b
     Example:
-      airlock allow z36ba5tdau7t74h3 --rule stripe-secret-key --reason "a documented example"
+      airlock allow z36ba5tdau7t74h3 --reason "a documented example"
     """
     signed = f"by={signature(by, os.environ)}"
     until = [f"expires={expires}"] if expires else []

@@ -48,7 +48,6 @@ _FOREIGN = {"pull_request_target", "workflow_run"}
     default="auto",
     show_default=True,
     envvar="AIRLOCK_ENGINE",
-    show_envvar=True,
     help="What builds: BuildKit by docker buildx, buildah where there is no daemon, whichever of "
     "the two works here, or Cloud Build.",
 )
@@ -57,7 +56,6 @@ _FOREIGN = {"pull_request_target", "workflow_run"}
     default=True,
     show_default=True,
     envvar="AIRLOCK_PUSH",
-    show_envvar=True,
     help="Whether a clean image goes to its registry; without it the image is built and scanned.",
 )
 def command(service: str, config: str, *, engine: engines.Name, push: bool) -> int:
@@ -71,14 +69,12 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool) -> i
     Build secrets come from the environment variables that the configuration names, or all together
     from AIRLOCK_BUILD_SECRETS, a line NAME=value each.
 
-    \b
     Exit codes: 0 built (and pushed); 1 refused, nothing was pushed; 2 not possible.
 
-    \b
     Examples:
       airlock build-image --service shop
       airlock build-image --service shop --no-push --engine buildah
-    """  # noqa: D301 - click wants the character \b itself
+    """
     # A crash must not leave what was read in a file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     environ = dict(os.environ)

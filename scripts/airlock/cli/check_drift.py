@@ -26,22 +26,19 @@ from airlock.github.runner import Annotation
     show_default=True,
     metavar="KEY",
     envvar="AIRLOCK_SERVICE",
-    show_envvar=True,
     help="Services to look at: one, a JSON list, or `all`.",
 )
 @config_option
 def command(service: str, config: str) -> int:
-    r"""Report services that serve a commit which has been behind for longer than `max-drift`.
+    """Report services that serve a commit which has been behind for longer than `max-drift`.
 
     A service is behind the commit that is checked out where a file of it, or what the configuration
     says of it, has changed since the commit that serves; see `plan-release`. It is behind since the
     first such change landed on the branch. Reported is as well what cannot be told: a revision that
     does not say its commit, or a service that serves nothing.
 
-    \b
     Exit codes: 0 none, 1 some to look at, 2 it could not be told.
 
-    \b
     Example:
       airlock check-drift --service shop
     """

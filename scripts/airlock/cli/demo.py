@@ -22,7 +22,6 @@ _FOLDER = Path("build") / "demo"
     default=_FOLDER,
     show_default=True,
     envvar="AIRLOCK_FOLDER",
-    show_envvar=True,
     help="Where the report goes: report.html for people, run.json for programs.",
 )
 @click.option(
@@ -31,7 +30,6 @@ _FOLDER = Path("build") / "demo"
     default=Path("~/.cache/airlock"),
     show_default=True,
     envvar="AIRLOCK_HOME",
-    show_envvar=True,
     help="Where the actions keep their private environments.",
 )
 @click.option(
@@ -40,7 +38,6 @@ _FOLDER = Path("build") / "demo"
     default=120.0,
     show_default=True,
     envvar="AIRLOCK_FACTOR",
-    show_envvar=True,
     help="Seconds of release time per real second: at 60 a five-minute step takes five seconds.",
 )
 @click.option(
@@ -49,7 +46,6 @@ _FOLDER = Path("build") / "demo"
     default=120.0,
     show_default=True,
     envvar="AIRLOCK_RATE",
-    show_envvar=True,
     help="Requests of customers per real second. The fewer, the longer the judge is in doubt.",
 )
 def command(*, folder: Path, home: Path, factor: float, rate: float) -> int:

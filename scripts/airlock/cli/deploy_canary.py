@@ -54,7 +54,6 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     default="",
     metavar="REF",
     envvar="AIRLOCK_IMAGE",
-    show_envvar=True,
     help="Image to release, best by digest: europe-docker.pkg.dev/p/r/shop@sha256:…, or a JSON "
     "object of image by service. In mode step without one, the release that stands on the service "
     "is carried on.",
@@ -64,14 +63,12 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     default="",
     metavar="SHA",
     envvar="AIRLOCK_COMMIT",
-    show_envvar=True,
     help="Commit the image was built from; becomes part of the revision's name and a label.",
 )
 @click.option(
     "--require-attestation",
     is_flag=True,
     envvar="AIRLOCK_REQUIRE_ATTESTATION",
-    show_envvar=True,
     help="Refuse an image that no attestation says a workflow of this repository built.",
 )
 @click.option(
@@ -79,7 +76,6 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     default="",
     metavar="WORKFLOW",
     envvar="AIRLOCK_SIGNER",
-    show_envvar=True,
     help="Workflow that attests, if it is another repository's: OWNER/NAME/.github/workflows/FILE.",
 )
 @click.option(
@@ -88,7 +84,6 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     default="wait",
     show_default=True,
     envvar="AIRLOCK_MODE",
-    show_envvar=True,
     help="Watch to the end, or make at most one change and leave the rest to the next call.",
 )
 @click.option(
@@ -97,7 +92,6 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     default=100,
     metavar="PERCENT",
     envvar="AIRLOCK_UNTIL",
-    show_envvar=True,
     help="Share at which to stop for an approval, 0 once it is tested on its own URL; a later job "
     "of the same run goes on.",
 )
@@ -105,7 +99,6 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     "--force",
     is_flag=True,
     envvar="AIRLOCK_FORCE",
-    show_envvar=True,
     help="Try an image again that was rolled back before.",
 )
 @click.option(
@@ -113,7 +106,6 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     default="",
     metavar="KEYS",
     envvar="AIRLOCK_ORDER",
-    show_envvar=True,
     help="JSON list of the services that this run releases, in their order; this one does not "
     "begin where one before it was not promoted.",
 )
@@ -124,14 +116,12 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     show_default=True,
     metavar="N",
     envvar="AIRLOCK_PARALLEL",
-    show_envvar=True,
     help="How many of them are released at the same time.",
 )
 @click.option(
     "--dry-run",
     is_flag=True,
     envvar="AIRLOCK_DRY_RUN",
-    show_envvar=True,
     help="Say what it would do, let Cloud Run validate it, and change nothing.",
 )
 def command(
@@ -156,19 +146,16 @@ def command(
     revision that served before. If it is worse, or anything else goes wrong, or the job is
     cancelled, all traffic goes back to that revision.
 
-    \b
     In mode step each call makes at most one change and never waits: a scheduled workflow carries
     a release of a day without holding a runner. The first call names the image, those after it
     need not. Traffic goes back once no call comes for `step-gap`.
 
-    \b
     Exit codes: 0 promoted, waiting for an approval, or in progress; 1 rolled back, held, failed, or
     not started because of `--order`; 2 nothing was changed.
 
-    \b
     Example:
-      airlock deploy-canary --service shop --image europe-docker.pkg.dev/p/r/shop@sha256:…
-    """  # noqa: D301 - click wants the character \b itself
+      airlock deploy-canary --service shop --image REPOSITORY/shop@sha256:…
+    """
     environ = dict(os.environ)
     console = console_for(environ)
     target = chosen(service, config)

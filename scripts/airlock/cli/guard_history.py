@@ -43,13 +43,12 @@ _WORDS = {
 )
 @click.option("--head", default="", metavar="REV", help="On a laptop: its end; default: HEAD.")
 def command(path: str, base: str, head: str) -> int:
-    r"""Keep what was removed from a history from coming back.
+    """Keep what was removed from a history from coming back.
 
     On a pull request, a merge group or a push it checks the commits of the change; on a schedule,
     or by hand, all branches and tags. What was removed is known by salted hashes, in a ref of the
     repository that `rewrite-history` keeps: neither the secret nor an old id is in it.
 
-    \b
     Exit codes: 0 nothing is back; 1 something is; 2 it could not be checked.
     """
     environ = os.environ

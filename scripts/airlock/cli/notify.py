@@ -20,7 +20,6 @@ WEBHOOK = "AIRLOCK_WEBHOOK"
     required=True,
     metavar="NAME",
     envvar="AIRLOCK_SERVICE",
-    show_envvar=True,
     help="The service.",
 )
 @click.option(
@@ -28,7 +27,6 @@ WEBHOOK = "AIRLOCK_WEBHOOK"
     required=True,
     metavar="VERDICT",
     envvar="AIRLOCK_VERDICT",
-    show_envvar=True,
     help="How its release ended, as deploy-canary says it.",
 )
 @click.option(
@@ -36,7 +34,6 @@ WEBHOOK = "AIRLOCK_WEBHOOK"
     default="",
     metavar="TEXT",
     envvar="AIRLOCK_REASON",
-    show_envvar=True,
     help="Why, in plain words.",
 )
 @click.option(
@@ -44,7 +41,6 @@ WEBHOOK = "AIRLOCK_WEBHOOK"
     default="",
     metavar="URL",
     envvar="AIRLOCK_URL",
-    show_envvar=True,
     help="URL of the service.",
 )
 def command(service: str, verdict: str, reason: str, url: str) -> int:
@@ -53,13 +49,11 @@ def command(service: str, verdict: str, reason: str, url: str) -> int:
     The address of the incoming webhook is a secret, and comes in the environment variable
     AIRLOCK_WEBHOOK only.
 
-    \b
     Exit codes: 0 sent; 2 not possible.
 
-    \b
     Example:
       airlock notify --service shop --verdict promoted
-    """  # noqa: D301 - click wants the character \b itself
+    """
     environ = dict(os.environ)
     webhook = environ.get(WEBHOOK, "").strip()
     if not webhook:

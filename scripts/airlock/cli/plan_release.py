@@ -36,7 +36,6 @@ _MATRIX = 256
     default="",
     metavar="KEY",
     envvar="AIRLOCK_SERVICE",
-    show_envvar=True,
     help="What to release whatever changed: a service, a JSON list of several in their order, or "
     "`all`. Without it, what --by says.",
 )
@@ -46,7 +45,6 @@ _MATRIX = 256
     default="changes",
     show_default=True,
     envvar="AIRLOCK_BY",
-    show_envvar=True,
     help="Compare with the commit before, as the event tells it, or with what each service serves.",
 )
 @click.option(
@@ -54,12 +52,11 @@ _MATRIX = 256
     default="",
     metavar="REV",
     envvar="AIRLOCK_BASE",
-    show_envvar=True,
     help="Commit to compare with, instead of the event's.",
 )
 @config_option
 def command(service: str, by: Literal["changes", "drift"], base: str, config: str) -> int:
-    r"""Say which services the commit that is checked out releases, and why.
+    """Say which services the commit that is checked out releases, and why.
 
     A service is released where a file of it differs: one that its `paths` or the `shared-paths`
     name, its Dockerfile, or what that copies. Two commits are compared as they are, so that merges,
@@ -69,10 +66,8 @@ def command(service: str, by: Literal["changes", "drift"], base: str, config: st
     Commits that a shallow clone lacks are fetched, with AIRLOCK_TOKEN where it is set. It is read
     from the environment only.
 
-    \b
     Exit codes: 0 there is a plan, perhaps an empty one; 2 it could not be made.
 
-    \b
     Examples:
       airlock plan-release --base origin/main~1
       airlock plan-release --by drift

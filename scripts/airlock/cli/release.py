@@ -54,7 +54,6 @@ def config_option(function: F) -> F:
         default=PATH,
         show_default=True,
         envvar="AIRLOCK_CONFIG",
-        show_envvar=True,
         help="Configuration file, relative to the checkout.",
     )(function)
 
@@ -67,7 +66,6 @@ def _service(function: F, *, required: bool) -> F:
         default=None if required else "",
         metavar="KEY",
         envvar="AIRLOCK_SERVICE",
-        show_envvar=True,
         help=f"The service, as it is called under `services` in the configuration.{what}",
     )(function)
 

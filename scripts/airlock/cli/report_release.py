@@ -24,7 +24,6 @@ from airlock.delivery.joint import joint_page, overall
     show_default=True,
     metavar="KEY",
     envvar="AIRLOCK_SERVICE",
-    show_envvar=True,
     help="Services that were to be released: one, a JSON list, or `all`.",
 )
 @click.option(
@@ -32,7 +31,6 @@ from airlock.delivery.joint import joint_page, overall
     default="",
     metavar="SHA",
     envvar="AIRLOCK_COMMIT",
-    show_envvar=True,
     help="Commit that was released, for the page.",
 )
 @click.option(
@@ -40,20 +38,17 @@ from airlock.delivery.joint import joint_page, overall
     default="",
     metavar="RESULT",
     envvar="AIRLOCK_BUILD",
-    show_envvar=True,
     help="Result of the job that built the images, as `needs` has it.",
 )
 @config_option
 def command(service: str, commit: str, build: str, config: str) -> int:
-    r"""Put what became of each service of this run's release on one page.
+    """Put what became of each service of this run's release on one page.
 
     It is read from the services themselves, whatever became of the jobs that released them. What is
     said here is for people: that a release was not promoted has failed its own job.
 
-    \b
     Exit codes: 0 told, 2 it could not be read.
 
-    \b
     Example:
       airlock report-release --service '["shop", "cart"]'
     """

@@ -170,7 +170,6 @@ def command(
     The token is read from AIRLOCK_TOKEN, secrets from AIRLOCK_NEEDLES or a file, old commits for
     `check` from AIRLOCK_OLD_COMMITS: never from the command line.
 
-    \b
     On a laptop:
       airlock rewrite-history plan --repository octo-org/shop --findings blocking
       airlock rewrite-history run --repository octo-org/shop --findings blocking \

@@ -34,21 +34,18 @@ if TYPE_CHECKING:
     default="",
     metavar="REVISION",
     envvar="AIRLOCK_TO",
-    show_envvar=True,
     help="Revision to go back to; without it, the one recorded as good.",
 )
 @click.option(
     "--dry-run",
     is_flag=True,
     envvar="AIRLOCK_DRY_RUN",
-    show_envvar=True,
     help="Say what it would do, and do nothing.",
 )
 @click.option(
     "--force",
     is_flag=True,
     envvar="AIRLOCK_FORCE",
-    show_envvar=True,
     help="Go back also where the target fails as much as what it replaces.",
 )
 def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -> int:
@@ -59,14 +56,12 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
     both revisions have traffic and most requests to both fail, it is an outage: nothing is done
     without --force.
 
-    \b
     Exit codes: 0 done, or nothing to do; 2 not possible.
 
-    \b
     Examples:
       airlock rollback --service shop --dry-run
       airlock rollback --service shop --to shop-1a2b3c4-x7k2p
-    """  # noqa: D301 - click wants the character \b itself
+    """
     environ = dict(os.environ)
     console = console_for(environ)
     target = chosen(service, config)

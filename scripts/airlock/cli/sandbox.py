@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="AIRLOCK_STATE",
-    show_envvar=True,
     help="Directory that keeps services, repositories and ports, so that the next sandbox on it "
     "goes on from there. Without it everything is gone at the end.",
 )
@@ -38,14 +37,12 @@ if TYPE_CHECKING:
     default=1.0,
     show_default=True,
     envvar="AIRLOCK_CLOCK_FACTOR",
-    show_envvar=True,
     help="Seconds of protocol time per real second: at 60 a five-minute step takes five seconds.",
 )
 @click.option(
     "--grpc",
     is_flag=True,
     envvar="AIRLOCK_GRPC",
-    show_envvar=True,
     help="Lead clients of Cloud Run to its gRPC port instead of REST.",
 )
 @click.option(
@@ -53,7 +50,6 @@ if TYPE_CHECKING:
     "as_json",
     is_flag=True,
     envvar="AIRLOCK_JSON",
-    show_envvar=True,
     help="Print the environment as one JSON object on one line.",
 )
 def command(*, state: Path | None, clock_factor: float, grpc: bool, as_json: bool) -> int:
@@ -62,15 +58,13 @@ def command(*, state: Path | None, clock_factor: float, grpc: bool, as_json: boo
     Runs until Ctrl-C, and prints the environment that leads every other airlock command here. The
     file `environment` in the state directory holds the same while the sandbox is up:
 
-    \b
       airlock sandbox --state .sandbox --clock-factor 60
 
-    \b
-      . .sandbox/environment         # in another shell
+      . .sandbox/environment    # in another shell
       airlock deploy-canary --service shop --image "$PWD"
 
     An "image" is a folder with a Procfile that says how to start it, such as `web: python main.py`.
-    """  # noqa: D301 - click reads the \\b
+    """
     # Loading gRPC takes a moment that `--help` does not need.
     from airlock.sandbox.stack import Stack  # noqa: PLC0415
 

@@ -103,7 +103,7 @@ def command(
     json_path: str,
     html_path: str,
 ) -> int:
-    r"""Scan the histories of many repositories on many machines.
+    """Scan the histories of many repositories on many machines.
 
     `plan` finds the repositories, and gives each machine about as much; a large history is divided
     among several. `scan` clones and scans what one machine was given. `report` puts everything
@@ -111,7 +111,6 @@ def command(
 
     AIRLOCK_TOKEN lists and clones the repositories. It is read from the environment only.
 
-    \b
     On a laptop, one after the other:
       airlock scan-org --phase plan --repositories 'octo-org/*' --shards 1
       airlock scan-org --phase scan --shard 1

@@ -161,7 +161,7 @@ def command(
     import_: bool,
     baseline_path: str,
 ) -> int:
-    r"""Find leaked secrets in a change, a history, a folder or an image.
+    """Find leaked secrets in a change, a history, a folder or an image.
 
     Of a change every commit is read, merge resolutions included, so that a secret which one commit
     adds and the next removes is found. A shallow clone is completed from its remote. Known formats
@@ -170,12 +170,11 @@ def command(
     Needs no token; AIRLOCK_TOKEN, where set, is used to fetch missing history and to comment. It is
     read from the environment only.
 
-    \b
     On a laptop:
-      airlock scan-secrets                      this branch against the remote's default branch
-      airlock scan-secrets --base v1.0          everything since a revision
-      airlock scan-secrets --source staged      what the next commit would add
-      airlock scan-secrets --source history     all that was ever committed
+      airlock scan-secrets                     what this branch adds
+      airlock scan-secrets --base v1.0         everything since a revision
+      airlock scan-secrets --source staged     what the next commit would add
+      airlock scan-secrets --source history    all that was ever committed
 
     Exit codes: 0 no secret, 1 secrets found, 2 could not scan.
     """

@@ -25,7 +25,6 @@ from airlock.gcp import cloud_run
     default="",
     metavar="ID",
     envvar="AIRLOCK_ROLLOUT",
-    show_envvar=True,
     help="Rollout to settle, as deploy-canary's output `rollout`; on a runner, this run's.",
 )
 def command(service: str, config: str, rollout: str) -> int:
@@ -36,14 +35,12 @@ def command(service: str, config: str, rollout: str) -> int:
     another run is touched only once its lease has run out; that is what a scheduled job, over all
     services, is for. Safe to run twice.
 
-    \b
     Exit codes: 0 put right, or nothing to do; 2 not possible for one of them.
 
-    \b
     Examples:
       airlock settle-traffic --service shop
       airlock settle-traffic
-    """  # noqa: D301 - click wants the character \b itself
+    """
     environ = dict(os.environ)
     console = console_for(environ)
     targets = all_chosen(service, config)

@@ -24,7 +24,6 @@ from airlock.github.runner import Annotation
     default="",
     metavar="TAG",
     envvar="AIRLOCK_TAG",
-    show_envvar=True,
     help="Test the revision with this traffic tag, for example `candidate`.",
 )
 @click.option(
@@ -32,7 +31,6 @@ from airlock.github.runner import Annotation
     default="",
     metavar="URL",
     envvar="AIRLOCK_URL",
-    show_envvar=True,
     help="Test what answers at this URL instead.",
 )
 def command(service: str, config: str, tag: str, url: str) -> int:
@@ -43,13 +41,11 @@ def command(service: str, config: str, tag: str, url: str) -> int:
     without a suite must answer 2xx on `smoke.paths`. Without --tag and --url the live service is
     tested.
 
-    \b
     Exit codes: 0 all passed; 1 a test failed; 2 they could not be run.
 
-    \b
     Example:
       airlock smoke-test --service shop --tag candidate
-    """  # noqa: D301 - click wants the character \b itself
+    """
     environ = dict(os.environ)
     console = console_for(environ)
     if tag and url:

@@ -32,6 +32,14 @@ def test_each_command_teaches(name: str, capsys: pytest.CaptureFixture[str]) -> 
     text = capsys.readouterr().out
     assert text.startswith(f"Usage: airlock {name}")
     assert len(text.splitlines()) > 8
+    assert "\\b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_examples_in_help_keep_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):  # a command that is loaded already must not be marked again
+        assert cli.run(["check-drift", "--help"]) == 0
+        assert "\n  Example:\n    airlock check-drift --service shop\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -45,8 +53,35 @@ def test_every_option_has_help(name: str) -> None:
 
 def test_an_unknown_command_is_one_line_and_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["scan-secret"]) == 2
+    said = "airlock: No such command 'scan-secret'. Did you mean 'scan-secrets'?"
+    assert capsys.readouterr().err == f"{said} See 'airlock --help'.\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'. See 'airlock --help'."),
+        (["scan-org"], "Missing option '--phase'. Choose from: plan, scan, report. See"),
+        (["scan-org", "--phas", "plan"], "No such option '--phas'. Did you mean '--phase'? See"),
+        (["scan-secrets", "--source", "hist"], "Invalid value for '--source': 'hist' is not one"),
+        (["scan-secrets", "--sorce", "tree"], "No such option '--sorce'. Did you mean '--source'?"),
+    ],
+)
+def test_what_is_misspelt_is_one_line(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(argv) == 2
     captured = capsys.readouterr()
-    assert len((captured.out + captured.err).splitlines()) == 1
+    assert captured.out == ""
+    assert captured.err.startswith(f"airlock: {said}")
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_no_command_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("Usage: airlock ")
 
 
 @pytest.mark.parametrize(
