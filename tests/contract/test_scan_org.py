@@ -11,7 +11,7 @@ import pytest
 from airlock.errors import AirlockError
 from airlock.git.clone import clone
 from airlock.github.repositories import find, owned
-from contract.gate import Ran, airlock
+from contract.gate import Ran, airlock, event
 from contract.github_work import client
 from unit.leaks.support import Repository, token
 
@@ -67,7 +67,10 @@ class Org:
         self.cwd = folder / "cwd"
         self.cwd.mkdir()
         environ = github.environ()
-        self.environ = {**environ, "AIRLOCK_TOKEN": environ["GITHUB_TOKEN"]}
+        # Somebody tries the workflow out on a branch: commits that no scanned repository has.
+        on = event(folder, "push", before="0" * 40, after="1" * 40, ref="refs/heads/topic")
+        started = {name: on[name] for name in ("GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH")}
+        self.environ = {**environ, **started, "AIRLOCK_TOKEN": environ["GITHUB_TOKEN"]}
 
     def __call__(self, phase: str, *args: str, **environ: str) -> Ran:
         # Of a runner everything is in the environment, and what is not given is empty.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.gate import airlock
+from contract.gate import airlock, event, pull_request
 from unit.leaks.support import Repository, rand, token
 
 ALLOW = ".github/airlock-allow"
@@ -48,6 +48,46 @@ def test_allow_writes_the_line_that_accepts(repo: Repository) -> None:
     ran = airlock(repo.root, "--source", "history")
     assert ran.code == 0, ran.everything()
     assert "1 accepted finding" in ran.out
+
+
+@pytest.mark.parametrize("source", ["change", "history", "tree", "stdin"])
+def test_whatever_is_scanned_a_change_does_not_accept_its_own(
+    repo: Repository, tmp_path: Path, source: str
+) -> None:
+    base = repo.head()
+    secret = f"x = '{token('a')}'\n"
+    repo.commit("leak", a__py=secret)
+    name = fingerprint(repo, "--base", base)
+    accept = (name, "--reason", "mine", "--by", "@me")
+    assert airlock(repo.root, *accept, command="allow").code == 0
+    repo.commit("allow it")
+    args = ("--source", source)
+    # Once it is merged, it counts.
+    merged = event(tmp_path, "schedule") | {
+        "GITHUB_SHA": repo.head(),
+        "GITHUB_REF": "refs/heads/main",
+    }
+    assert airlock(repo.root, *args, environ=merged, stdin=secret).code == 0
+    # Not in what is about to be merged, nor in a push of a branch.
+    queued = event(tmp_path, "merge_group", merge_group={"base_sha": base, "head_sha": repo.head()})
+    assert airlock(repo.root, *args, environ=queued, stdin=secret).code == 1
+    asked = pull_request(tmp_path, base, repo.head(), 2)
+    ran = airlock(repo.root, *args, environ=asked, stdin=secret)
+    assert ran.code == 1, ran.everything()
+    repo.git("update-ref", "refs/remotes/origin/main", base)
+    pushed = {"before": "0" * 40, "after": repo.head(), "ref": "refs/heads/topic"}
+    environ = event(tmp_path, "push", **pushed)
+    assert airlock(repo.root, *args, environ=environ, stdin=secret).code == 1
+
+
+@pytest.mark.parametrize("source", ["change", "history", "tree"])
+def test_a_run_with_secrets_on_a_change_is_refused_whatever_it_scans(
+    repo: Repository, tmp_path: Path, source: str
+) -> None:
+    environ = pull_request(tmp_path, repo.head(), repo.head(), 1)
+    environ["GITHUB_EVENT_NAME"] = "pull_request_target"
+    ran = airlock(repo.root, "--source", source, environ=environ)
+    assert (ran.code, "refusing to run on pull_request_target" in ran.out) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,16 @@ def test_what_is_accepted_is_not_asked_about(
     assert asked == []
 
 
+@pytest.mark.parametrize("args", [(), ("--base", "base"), ("--source", "tree")])
 @pytest.mark.parametrize("fork", [True, False])
 def test_a_forks_change_is_never_asked_about(
-    repo: Repository, endpoint: str, asked: list[str], tmp_path: Path, *, fork: bool
+    repo: Repository,
+    endpoint: str,
+    asked: list[str],
+    tmp_path: Path,
+    args: tuple[str, ...],
+    *,
+    fork: bool,
 ) -> None:
     base = repo.git("rev-parse", "base")
     environ = pull_request(tmp_path, base, repo.head(), 1)
@@ -96,7 +103,7 @@ def test_a_forks_change_is_never_asked_about(
         payload["head"]["repo"] = payload["base"]["repo"] = {"full_name": "o/r"}
         environ = event(tmp_path, "pull_request", pull_request=payload)
     environ |= {"AIRLOCK_LIVENESS_ENDPOINT": endpoint, "AIRLOCK_LIVENESS": "true"}
-    ran = airlock(repo.root, environ=environ)
+    ran = airlock(repo.root, *args, environ=environ)
     assert ran.code == 1, ran.everything()
     assert bool(asked) is not fork
     assert ("the change is a fork's" in ran.summary) is fork

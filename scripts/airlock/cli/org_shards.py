@@ -103,8 +103,10 @@ def _scan(
         git = clone(piece.url, Path(name), environ, token=_token(environ), server=_server(environ))
         if not git.lines("for-each-ref", "--count=1"):
             return Outcome(empty=True)
-        asked = Asked(source="history", path=Path(name), shard=piece.shard, environ=environ)
-        done = scan(job(asked), config_path, today=today, environ=environ, console=console)
+        # What started the run is about the repository that runs, not about this one.
+        own = {name: value for name, value in environ.items() if name != "GITHUB_EVENT_NAME"}
+        asked = Asked(source="history", path=Path(name), shard=piece.shard, environ=own)
+        done = scan(job(asked), config_path, today=today, environ=own, console=console)
         return Outcome(done.result)
 
 

@@ -16,12 +16,16 @@ from airlock.git import Git
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from airlock.github.event import Event
+    from airlock.git.shallow import Origin
+    from airlock.github.event import Event, MergeGroup, PullRequest, Push
     from airlock.leaks.piece import Piece
     from airlock.leaks.sources.plan import Share, State
     from airlock.leaks.sources.tally import Tally
 
 Source = Literal["change", "staged", "history", "tree", "stdin", "image"]
+
+_CHANGES = {"pull_request", "pull_request_target", "workflow_run", "merge_group", "push"}
+"""Events whose commits somebody has yet to look at; two of them are refused."""
 
 SOURCES: tuple[Source, ...] = ("change", "staged", "history", "tree", "stdin", "image")
 
@@ -152,7 +156,6 @@ def job(asked: Asked) -> Job:
 
 
 def _change(asked: Asked) -> Job:
-    from airlock.git.shallow import Origin  # noqa: PLC0415
     from airlock.leaks.sources import change  # noqa: PLC0415 - only this source's
     from airlock.leaks.sources.commits import from_event, from_revisions  # noqa: PLC0415
 
@@ -160,10 +163,7 @@ def _change(asked: Asked) -> Job:
     git = Git.open(asked.path, environ)
     on_event = not asked.base and not asked.head and environ.get("GITHUB_EVENT_NAME")
     event = _event(environ) if on_event else None
-    origin = Origin(
-        server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
-        token=environ.get("AIRLOCK_TOKEN", ""),
-    )
+    origin = _origin(environ)
     found = (
         from_event(git, event, origin)
         if event
@@ -202,10 +202,62 @@ def _change(asked: Asked) -> Job:
     )
 
 
+def cause(environ: Mapping[str, str]) -> PullRequest | MergeGroup | Push | None:
+    """Return the change that this run judges, whatever it scans; None where there is none.
+
+    Raises:
+        AirlockError: The event is one we refuse, or its file makes no sense.
+    """
+    from airlock.github.event import Dispatch, Schedule  # noqa: PLC0415 - laptops need none
+
+    event = _event(environ) if environ.get("GITHUB_EVENT_NAME") in _CHANGES else None
+    return None if isinstance(event, Schedule | Dispatch) else event
+
+
 def _event(environ: Mapping[str, str]) -> Event | None:
     from airlock.github.event import event_from  # noqa: PLC0415 - laptops need none
 
     return event_from(environ)
+
+
+def _origin(environ: Mapping[str, str]) -> Origin:
+    from airlock.git.shallow import Origin  # noqa: PLC0415 - laptops need none
+
+    return Origin(
+        server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
+        token=environ.get("AIRLOCK_TOKEN", ""),
+    )
+
+
+def _trusted(asked: Asked, git: Git) -> str | None:
+    """Return the commit whose lists count for what is no range of commits.
+
+    That is the one that is checked out, unless it is a change under judgement: who wrote that would
+    accept their own findings.
+
+    Raises:
+        AirlockError: The commit that the change starts from is not here, and cannot be fetched.
+    """
+    event = cause(asked.environ)
+    if event is None:
+        return git.commit("HEAD")
+    from airlock.git.shallow import FIX, obtain  # noqa: PLC0415 - laptops need none
+    from airlock.github.event import Push  # noqa: PLC0415 - laptops need none
+
+    origin = _origin(asked.environ)
+    base: str | None
+    if isinstance(event, Push):
+        branch = event.default_branch
+        if event.ref == f"refs/heads/{branch}":
+            return git.commit("HEAD")
+        base = git.commit(f"refs/remotes/origin/{branch}") or git.remote_commit(
+            f"refs/heads/{branch}", token=origin.token, server=origin.server
+        )
+    else:
+        base = event.base_sha
+    if base and not obtain(git, base, origin):
+        raise AirlockError("the commit that the change starts from is missing", fix=FIX)
+    return base
 
 
 def _staged(asked: Asked) -> Job:
@@ -244,7 +296,7 @@ def _tree(asked: Asked) -> Job:
         source="tree",
         label="the files here" if asked.path == Path() else f"the files in {asked.path}",
         git=git,
-        trusted=git.commit("HEAD") if git else None,
+        trusted=_trusted(asked, git) if git else None,
         everything=True,
         read=read,
     )
@@ -265,7 +317,7 @@ def _stdin(asked: Asked) -> Job:
         source="stdin",
         label="the input",
         git=git,
-        trusted=git.commit("HEAD") if git else None,
+        trusted=_trusted(asked, git) if git else None,
         everything=True,
         read=read,
     )
@@ -306,7 +358,7 @@ def _history(asked: Asked) -> Job:
         source="history",
         label=f"the history of {name}" if name else "the history",
         git=git,
-        trusted=head,
+        trusted=_trusted(asked, git),
         present=head or "",
         read=read,
         done=done,
@@ -326,7 +378,7 @@ def _image(asked: Asked) -> Job:
         source="image",
         label=f"the image {Path(asked.image).name}",
         git=git,
-        trusted=git.commit("HEAD") if git else None,
+        trusted=_trusted(asked, git) if git else None,
         everything=True,
         read=read,
     )

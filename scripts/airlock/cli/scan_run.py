@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from airlock.cli.scan_jobs import Reading
+from airlock.cli.scan_jobs import Reading, cause
 from airlock.errors import AirlockError
 from airlock.leaks.accept import edits, trusted
 from airlock.leaks.collect import Collector
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from airlock.cli.console import Console, Progress
     from airlock.cli.scan_jobs import Job
-    from airlock.github.event import Event
     from airlock.leaks.accept.trusted import Trusted
     from airlock.leaks.engine.scan import Engine
     from airlock.leaks.finding import Finding
@@ -138,15 +137,16 @@ def scan(
     return Scanned(result, verdict, known)
 
 
-def ask(scanned: Scanned, event: Event | None, environ: Mapping[str, str]) -> Scanned:
+def ask(scanned: Scanned, environ: Mapping[str, str]) -> Scanned:
     """Return the result with what providers say about the values.
 
-    Whoever opens a pull request from a fork decides what would be sent, and how often.
+    Whoever opens a pull request from a fork decides what would be sent, and how often: whatever of
+    it is scanned.
 
     Raises:
         AirlockError: The endpoint of the environment is none that a secret may go to.
     """
-    if getattr(event, "fork", False):
+    if getattr(cause(environ), "fork", False):
         remark = "Providers were not asked whether values still work: the change is a fork's"
         remarks = (*scanned.result.remarks, remark)
         return replace(scanned, result=replace(scanned.result, remarks=remarks))

@@ -206,7 +206,7 @@ def command(
     today = dt.datetime.fromtimestamp(clock_from(environ).now(), tz=dt.UTC).date()
     scanned = scan(work, config_path, today=today, environ=environ, console=console)
     if liveness:
-        scanned = ask(scanned, work.event, environ)
+        scanned = ask(scanned, environ)
     if import_:
         return _import(scanned, folder, console)
     for kind, file in files.items():
