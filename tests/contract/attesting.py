@@ -58,6 +58,9 @@ def _text(value: str) -> bytes:
     return b"\x0c" + length + body
 
 
+PROVENANCE = "https://slsa.dev/provenance/v1"
+
+
 @dataclass(frozen=True)
 class Sigstore:
     """The authorities.
@@ -110,7 +113,9 @@ class Sigstore:
         (folder / "trusted_root.jsonl").write_text(json.dumps(trusted) + "\n")
         return made
 
-    def attest(self, digest: str, *, repository: str, commit: str, signer: str) -> Path:
+    def attest(
+        self, digest: str, *, repository: str, commit: str, signer: str, predicate: str = PROVENANCE
+    ) -> Path:
         """Return the file that says that a workflow built an image.
 
         Args:
@@ -118,6 +123,7 @@ class Sigstore:
             repository: Whose workflow ran, ``OWNER/NAME``.
             commit: What it built.
             signer: The workflow that signs, with the ref it stands at.
+            predicate: Type of what it says.
         """
         own = ec.generate_private_key(ec.SECP256R1())
         home = f"https://github.com/{repository}"
@@ -145,7 +151,7 @@ class Sigstore:
         statement: dict[str, Any] = {
             "_type": "https://in-toto.io/Statement/v1",
             "subject": [{"name": "image", "digest": {"sha256": digest.removeprefix("sha256:")}}],
-            "predicateType": "https://slsa.dev/provenance/v1",
+            "predicateType": predicate,
             "predicate": {"buildDefinition": {}, "runDetails": {}},
         }
         kind, payload = "application/vnd.in-toto+json", json.dumps(statement).encode()

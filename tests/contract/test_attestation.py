@@ -14,7 +14,7 @@ import pytest
 
 from airlock.delivery.attestation import Policy, policy, verify
 from airlock.errors import AirlockError
-from contract.attesting import Sigstore
+from contract.attesting import PROVENANCE, Sigstore
 from contract.images import BASE, WHY_NOT, Yard
 from contract.release import Lab, lab
 
@@ -42,7 +42,12 @@ class Scene:
     sigstore: Sigstore
 
     def environ(
-        self, *, repository: str = "acme/shop", signer: str = OWN, digest: str = ""
+        self,
+        *,
+        repository: str = "acme/shop",
+        signer: str = OWN,
+        digest: str = "",
+        predicate: str = PROVENANCE,
     ) -> dict[str, str]:
         """Return the environment in which such an attestation is found."""
         bundle = self.sigstore.attest(
@@ -50,6 +55,7 @@ class Scene:
             repository=repository,
             commit=COMMIT,
             signer=f"{signer}@refs/heads/main",
+            predicate=predicate,
         )
         return {
             "PATH": PATH,
@@ -103,6 +109,10 @@ def test_an_attestation_of_another_image_or_by_another_authority_is_refused(
     wanted = Policy("acme/shop")
     other = scene.environ(digest=f"sha256:{'1' * 64}")
     assert "does not prove" in refusal(scene, wanted, other)
+    packages = scene.environ(predicate="https://spdx.dev/Document/v2.3")
+    assert "no attestation says that a workflow of acme/shop built it" in (
+        refusal(scene, wanted, packages)
+    )
     stranger = Scene(scene.image, Sigstore.new(tmp_path / "stranger")).environ()
     root = {"AIRLOCK_TRUSTED_ROOT": scene.environ()["AIRLOCK_TRUSTED_ROOT"]}
     assert "does not prove" in refusal(scene, wanted, {**stranger, **root})

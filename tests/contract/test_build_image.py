@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -13,7 +14,7 @@ import pytest
 
 from airlock.sandbox.images.registry import Registry
 from contract.gate import event, pull_request
-from contract.images import BASE, DOCKER, WHY_NOT, Yard, outputs
+from contract.images import BASE, DOCKER, SYFT, WHY_NOT, Yard, outputs
 
 pytestmark = pytest.mark.skipif(
     bool(WHY_NOT) and "AIRLOCK_REQUIRE_IMAGES" not in os.environ, reason=WHY_NOT
@@ -45,9 +46,15 @@ def head(shop: object) -> str:
 
 
 def test_a_clean_image_is_pushed_and_known_by_its_digest(yard: Yard) -> None:
-    shop = yard.shop(f"{PLAIN}ARG SOURCE_DATE_EPOCH\nRUN echo $SOURCE_DATE_EPOCH >/app/epoch\n")
+    shop = yard.shop(
+        f"{PLAIN}COPY METADATA /lib/site-packages/tea-1.2.dist-info/\n"
+        "ARG SOURCE_DATE_EPOCH\nRUN echo $SOURCE_DATE_EPOCH >/app/epoch\n",
+        {"METADATA": "Metadata-Version: 2.1\nName: tea\nVersion: 1.2\n"},
+    )
     before = yard.images()
-    ran = yard.build(shop, **ON_A_RUNNER)
+    listed = shop.parent / "clean.spdx.json"
+    options = ("--sbom", str(listed)) if SYFT else ()
+    ran = yard.build(shop, *options, **SYFT, **ON_A_RUNNER)
     assert ran.code == 0, ran.everything()
 
     said, name = outputs(ran), f"acme/{shop.name}"
@@ -68,6 +75,12 @@ def test_a_clean_image_is_pushed_and_known_by_its_digest(yard: Yard) -> None:
     assert "📦 shop: image built" in ran.summary
     # What stays is the base, for the next build.
     assert set(yard.images()) - set(before) <= {f"docker.io/library/{BASE.split(':')[0]}"}
+
+    if SYFT:
+        assert "- made of: 2 packages, listed" in ran.summary
+        document = json.loads(listed.read_text())
+        found = {each["name"]: each.get("versionInfo") for each in document["packages"]}
+        assert found == {"tea": "1.2", f"{yard.registry.address}/{name}": said["digest"]}
 
     # The same commit again, elsewhere.
     again = yard.folder / "again"

@@ -15,7 +15,8 @@ import pytest
 from airlock.sandbox.cloud_run.faults import Fault
 from airlock.sandbox.demo import service
 from airlock.sandbox.demo.load import Load
-from airlock.sandbox.images.registry import Registry, missing
+from airlock.sandbox.images.registry import Registry
+from contract.images import SYFT, WHY_NOT_LISTED
 from e2e.world import CONFIG, REF, USES, app, exit_codes, job_output
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from e2e.world import Repository, World
 
 pytestmark = pytest.mark.e2e
-
-WHY_NOT = missing()
 
 DEPLOY = "release/Release/Deploy shop"
 SETTLE = "release/Release/Settle traffic of shop"
@@ -367,7 +366,9 @@ BUILD = """\
 """
 
 
-@pytest.mark.skipif(bool(WHY_NOT) and "AIRLOCK_REQUIRE_IMAGES" not in os.environ, reason=WHY_NOT)
+@pytest.mark.skipif(
+    bool(WHY_NOT_LISTED) and "AIRLOCK_REQUIRE_IMAGES" not in os.environ, reason=WHY_NOT_LISTED
+)
 def test_of_an_image_with_a_secret_nothing_is_pushed_and_nothing_of_the_release_deployed(
     world: World,
 ) -> None:
@@ -388,7 +389,7 @@ def test_of_an_image_with_a_secret_nothing_is_pushed_and_nothing_of_the_release_
             }
         )
         before = repository.clone.git("rev-parse", "HEAD")
-        run = repository.push(before, environ=registry.environ)
+        run = repository.push(before, environ={**registry.environ, **SYFT})
         assert registry.tags("shop") == []
         assert registry.tags("cart") == [before]
 
@@ -403,7 +404,8 @@ def test_of_an_image_with_a_secret_nothing_is_pushed_and_nothing_of_the_release_
     assert world.traffic() == {stable: 100}
     assert world.writes() == world.stack.cloud_run.writes("cart") == []
     assert job_output(run, "report", "verdict") == "not-started"
-    assert re.search(rf"Would attest to {registry.address}/cart@sha256:", run.log())
+    for what in ("", "the packages of "):
+        assert re.search(rf"Would attest to {what}{registry.address}/cart@sha256:", run.log())
 
     page = next(page for page in run.summaries() if "🚫 shop: no image" in page)
     assert "The image holds a secret. Nothing was pushed." in page

@@ -18,6 +18,7 @@ from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
 from airlock.delivery.build import checks, engines, hook, layout, registry, source
+from airlock.delivery.build import sbom as listing
 from airlock.delivery.build.order import SECRETS, order, origin_of, secrets_of
 from airlock.delivery.build.report import Built, build_page
 from airlock.delivery.cancel import Cancelled, cancellable
@@ -58,7 +59,15 @@ _FOREIGN = {"pull_request_target", "workflow_run"}
     envvar="AIRLOCK_PUSH",
     help="Whether a clean image goes to its registry; without it the image is built and scanned.",
 )
-def command(service: str, config: str, *, engine: engines.Name, push: bool) -> int:
+@click.option(
+    "--sbom",
+    default="",
+    metavar="FILE",
+    envvar="AIRLOCK_SBOM",
+    show_envvar=True,
+    help="Where to write the list of the image's packages, as SPDX; syft makes it.",
+)
+def command(service: str, config: str, *, engine: engines.Name, push: bool, sbom: str) -> int:
     """Build a service's image, look for secrets in it, and push it only if there are none.
 
     The image is built from the commit that is checked out, so that the same commit gives the same
@@ -88,7 +97,7 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool) -> i
     builder = engines.choose(engine, environ, work)
     if push:
         registry.require(environ)
-    building = _Building(work, builder, config, console, environ)
+    building = _Building(work, builder, config, console, environ, Path(sbom) if sbom else None)
     try:
         with cancellable():
             built = building.run(push=push)
@@ -148,6 +157,7 @@ class _Building:
         config: The configuration's path, for what its scan accepts.
         console: Where to say what happens.
         environ: The environment.
+        sbom: Where to list what is in the image, if it is to be listed.
 
     Attributes:
         findings: What the scan has to say in the summary, in Markdown; empty for nothing.
@@ -158,6 +168,7 @@ class _Building:
     config: str
     console: Console
     environ: Mapping[str, str]
+    sbom: Path | None = None
     findings: str = field(default="", init=False)
     _seconds: dict[str, float] = field(default_factory=dict)
     _mark: float = field(default_factory=time.monotonic)
@@ -185,6 +196,7 @@ class _Building:
         ) as scratch:
             folder, cache = Path(scratch, "image"), Path(scratch, "cache")
             # What a pull request built must not get into what main builds.
+            lister = listing.tool(self.environ, Path(scratch)) if self.sbom else ""
             keeping = push and work.build.cache and not self._requested()
             with self.console.progress(f"Building {work.service} with {self.engine.name}"):
                 self.engine.build(work, folder, self.console.info, cache if keeping else None)
@@ -201,6 +213,10 @@ class _Building:
                 findings=len(result.blocking),
             )
             self._say(built)
+            if self.sbom and not built.refused:
+                packages = listing.write(lister, image, work, self.sbom.resolve(), Path(scratch))
+                built = replace(built, packages=packages)
+                self._took("list")
             if push and not built.refused:
                 registry.push(image, work.tag, self.environ)
                 self._took("push")

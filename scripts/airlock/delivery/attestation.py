@@ -26,6 +26,9 @@ _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _WORKFLOW = re.compile(r"([\w.-]+/){3,}[\w.-]+\.ya?ml")
 _CERTIFICATE = ".[0].verificationResult.signature.certificate"
 _SIGNER = "attested:"
+_PROVENANCE = "https://slsa.dev/provenance/v1"
+"""What says who built it. A list of its packages is attested to, too, and says nothing of that."""
+
 _GITHUB = "github.com"
 
 
@@ -107,6 +110,7 @@ def _command(image: str, wanted: Policy, environ: Mapping[str, str]) -> list[str
     root = environ.get("AIRLOCK_TRUSTED_ROOT", "")
     return [
         *("gh", "attestation", "verify", f"oci://{image}", "--repo", wanted.repository),
+        *("--predicate-type", _PROVENANCE),
         *(("--signer-workflow", wanted.signer) if wanted.signer else ()),
         *(("--source-digest", wanted.commit) if wanted.commit else ()),
         *(("--bundle", bundle) if bundle else ()),

@@ -28,6 +28,7 @@ class Built:
         traces: Build secrets that stand in the image: name, and where.
         findings: How many secrets the scan found that block.
         pushed: Whether the registry has it.
+        packages: How many it is made of; None if they were not listed.
         seconds: How long each part took, by its name.
     """
 
@@ -38,6 +39,7 @@ class Built:
     traces: tuple[tuple[str, str], ...] = ()
     findings: int = 0
     pushed: bool = False
+    packages: int | None = None
     seconds: tuple[tuple[str, float], ...] = ()
 
     @property
@@ -81,6 +83,8 @@ def build_page(built: Built) -> str:
     if image:
         lines.append(f"- image: `{_code(built.reference or image.digest)}`")
         lines.append(f"- size: {image.size / _MEGA:,.0f} MB in {_count(image.layers, 'layer')}")
+    if built.packages is not None:
+        lines.append(f"- made of: {_count(built.packages, 'package')}, listed")
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in built.seconds)
     if took:
         lines.append(f"- took: {took} ({built.engine})")
