@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
@@ -14,6 +14,24 @@ from airlock.errors import AirlockError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class _Loader(yaml.CSafeLoader):
+    """PyYAML's own, with one kind of error for values that are none.
+
+    A day that does not exist, a number with more digits than Python reads, or a tag that does not
+    fit end there as whatever Python raised.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """Return what `node` stands for."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(
+                problem=f"not a value of the kind {kind!r}", problem_mark=node.start_mark
+            ) from None
 
 
 def load(root: Path, path: str = PATH) -> Config:
@@ -47,9 +65,9 @@ def parse(text: str, path: str = PATH) -> Config:
     """
     bounds.check(text, path)
     try:
-        tree = yaml.compose(text, Loader=yaml.CSafeLoader)
+        tree = yaml.compose(text, Loader=_Loader)
         _refuse_repeated_keys(tree, path)
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else path
@@ -66,6 +84,10 @@ def _refuse_repeated_keys(node: yaml.Node | None, path: str) -> None:
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise AirlockError(
+                    "a list or mapping as a key", where=f"{path}:{line}", fix="Name it with text"
+                )
             if key.value in seen:
                 raise AirlockError(
                     f"key {key.value!r} stands here and in line {seen[key.value]}",

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airlock.config import Config, Service, Span, load, parse
@@ -130,6 +130,30 @@ def test_the_second_of_two_services_is_the_one_blamed() -> None:
 
 @given(st.text())
 def test_any_text_is_a_config_or_one_line(text: str) -> None:
+    try:
+        assert isinstance(parse(text), Config)
+    except AirlockError as error:
+        assert "\n" not in str(error)
+
+
+# What YAML makes something else of than text.
+_PIECES = st.sampled_from(
+    [
+        *("{", "}", "[", "]", ": ", ", ", "\n", "  ", "- ", "? ", "a", "&a ", "*a", "<<: ", "~"),
+        *("!!int ", "!!float ", "!!bool ", "!!set ", "!!omap ", "!!binary ", "!!timestamp ", "!x "),
+        *("2026-13-45", "2026-02-03T04:05:06+99:99", "0x", "0b_", "1:99", ".inf", "9" * 5000),
+        *("'", '"', "|", "#", "---\n", "services", "scan"),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+@example("services: 2026-13-45")
+@example("services: " + "9" * 5000)
+@example("services: 2026-02-03T04:05:06+99:99")
+@example("services: !!bool a")
+@example("services: {[a]: 1}")
+def test_what_is_no_value_is_a_line_like_any_other(text: str) -> None:
     try:
         assert isinstance(parse(text), Config)
     except AirlockError as error:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PATH = ".gitleaksignore"
 
-_ENTRY = re.compile(r"(?:(?P<commit>[0-9a-f]{40,64}):)?(?P<file>.+):[^:]+:(?P<line>\d+)")
+_ENTRY = re.compile(r"(?:(?P<commit>[0-9a-f]{40,64}):)?(?P<file>.+):[^:]+:(?P<line>[0-9]{1,9})")
 
 
 class Ignored(msgspec.Struct):

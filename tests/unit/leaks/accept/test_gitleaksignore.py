@@ -46,6 +46,7 @@ def test_a_path_may_hold_colons() -> None:
 
 
 def test_a_line_that_names_no_place_is_numbered() -> None:
-    ignored, wrong = gitleaksignore.parse("a.py:rule:1\nnonsense\na.py:rule:x\n")
-    assert wrong == (2, 3)
+    listed = f"a.py:rule:1\nnonsense\na.py:rule:x\na.py:rule:{'9' * 5000}\n"
+    ignored, wrong = gitleaksignore.parse(listed)
+    assert wrong == (2, 3, 4)
     assert ignored.covers(found("a.py", 1))
