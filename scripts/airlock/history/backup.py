@@ -149,18 +149,6 @@ def opened(path: Path, identity: Path | None, folder: Path) -> Iterator[tuple[Ma
         bundle.unlink(missing_ok=True)
 
 
-def unseal(path: Path, identity: Path | None) -> bytes:
-    """Return what a small sealed file holds.
-
-    Raises:
-        AirlockError: It cannot be decrypted with this key.
-    """
-    plain = io.BytesIO()
-    with path.open("rb") as source:
-        _decrypt(source, plain, identity, path)
-    return plain.getvalue()
-
-
 def _decrypt(source: IO[bytes], plain: IO[bytes], identity: Path | None, path: Path) -> None:
     if source.read(21) == b"age-encryption.org/v1":
         source.seek(0)

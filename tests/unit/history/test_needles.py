@@ -1,20 +1,13 @@
-"""Needles from a file and from a report; no value is quoted by a complaint."""
+"""Needles from a file; no value is quoted by a complaint."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 
 from airlock.errors import AirlockError
 from airlock.history import needles
-from airlock.leaks.secret import Secret
-from unit.history.repository import Builder
-from unit.leaks.engine.engines import OPEN, engine
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VALUE = "tok_" + "B6wX3cV8pL1s" + "Tz"
 
@@ -57,28 +50,3 @@ def test_a_bad_file_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(AirlockError, match=why) as caught:
         needles.from_file(data, "secrets")
     assert VALUE not in str(caught.value)
-
-
-def report(commit: str, fingerprint: str) -> bytes:
-    place = {"kind": "file", "path": "a.py", "commit": commit}
-    finding = {
-        "rule": "open",
-        "fingerprint": fingerprint,
-        "silenced_by": "",
-        "places": [place],
-    }
-    return json.dumps({"findings": [finding]}).encode()
-
-
-def test_a_report_leads_back_to_the_values(tmp_path: Path) -> None:
-    b = Builder.create(tmp_path / "origin")
-    commit = b.commit({b"a.py": (b"100644", b.blob(b"K = '" + VALUE.encode() + b"'\n"))})
-    git = b.done()
-    print_ = Secret(VALUE).fingerprint("s")
-    (needle,) = needles.from_report(git, report(commit, print_), engine(OPEN), salt="s")
-    assert needle.secret == Secret(VALUE)
-    assert needle.label == f"open-{print_[:8]}"
-    with pytest.raises(AirlockError, match="values of 1 findings"):
-        needles.from_report(git, report(commit, "another"), engine(OPEN), salt="s")
-    with pytest.raises(AirlockError, match="not a report"):
-        needles.from_report(git, b"{}", engine(OPEN), salt="s")

@@ -17,24 +17,12 @@ from airlock.leaks.generic.form import Form
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KINDS = (
-    "url",
-    "basic",
-    "bearer",
-    "sql",
-    "shell",
-    "login",
-    "compare",
-    "pgpass",
-    "hash",
-)
-
 
 class _Pattern(NamedTuple):
     """One form.
 
     Args:
-        kind: One of `KINDS`.
+        kind: What it is called in `Form`.
         gate: What must be in a text, in RE2's syntax, any case.
         regex: The form; its first group is the value.
     """

@@ -9,7 +9,7 @@ class Form(NamedTuple):
     """A value in its place, in a window of text that is read as Latin-1, so that offsets are bytes.
 
     Args:
-        kind: ``assign`` for anything with a name, else one of `commands.KINDS`.
+        kind: ``assign`` for anything with a name, else that of the pattern in `commands`.
         name: What the value belongs to; empty where the kind says it.
         start: Offset of the value in the window.
         end: Offset behind it.

@@ -34,16 +34,6 @@ _HMAC = frozenset(("HS256", "HS384", "HS512"))
 _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
-def weigh(name: str, secret: str) -> float:
-    """Return how much of a rule's confidence `secret` is worth, 0 to 1.
-
-    Args:
-        name: The rule's check; empty for none, which is worth all of it.
-        secret: Anything.
-    """
-    return CHECKS[name](secret) if name else CERTAIN
-
-
 def crc32_base62(secret: str) -> float:
     """Weigh a token of GitHub or npm: CRC32 of the 30 random characters, in base62.
 
