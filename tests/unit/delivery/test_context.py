@@ -132,3 +132,36 @@ def test_no_word_breaks_it(word: str) -> None:
         for found in sources(instructions(f"FROM a\nCOPY {word} /x\n")):
             re.compile(found.expression)
     Ignore(word).covers("a/b")
+
+
+def left_out(text: str) -> list[str]:
+    """Return which of some files a COPY into a stage leaves out."""
+    files = ("a.md", "src/a.md", "src/a.py", "src/docs/b.md", "src/docs/b.py")
+    (found,) = sources(instructions(f"FROM a\n{text}\n"))
+    return [path for path in files if found.leaves_out(path)]
+
+
+def test_what_a_folder_is_copied_without_does_not_count() -> None:
+    assert left_out("COPY --exclude=*.md --exclude=docs/b.py src /x/") == [
+        *("src/a.md", "src/docs/b.py"),
+    ]
+    assert left_out("ADD --exclude=**/*.md . /x/") == ["a.md", "src/a.md", "src/docs/b.md"]
+    assert left_out("COPY --exclude=docs --exclude=!docs/b.md src/ /x/") == ["src/docs/b.py"]
+    # A file itself is never left out, and where patterns are of unknown base, more counts.
+    assert left_out("COPY --exclude=*.md a.md /x/") == []
+    assert left_out("COPY --exclude=*.md s*/ /x/") == []
+    assert left_out("ARG P\nCOPY --exclude=$P src /x/") == []
+
+
+def test_triggers_are_carried_out_by_the_stages_that_begin_with_theirs() -> None:
+    text = """\
+FROM a AS base
+ARG WHAT=lib
+ONBUILD ARG MORE=more
+ONBUILD COPY $WHAT $MORE /x/
+ONBUILD RUN --mount=source=gen,target=/gen make
+"""
+    assert taken(text) == []
+    assert taken(f"{text}FROM base\nCOPY api /\n") == ["lib", "more", "gen", "api"]
+    assert taken(f"{text}FROM b\nCOPY --from=base / /\n") == []
+    assert taken("# escape=`\nFROM a AS base\nONBUILD COPY a`\n b /\nFROM base\n") == ["a", "b"]

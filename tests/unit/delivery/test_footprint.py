@@ -51,6 +51,13 @@ def counted(found: Footprint) -> dict[str, str]:
     return {path: why for path in FILES if (why := found.why(path))}
 
 
+def test_what_a_copy_excludes_does_not_count() -> None:
+    found = made("COPY --exclude=lib --exclude=*.md . /x/", context="shop")
+    assert set(counted(found)) == {"shop/Dockerfile", "shop/main.py"}
+    warned = made("COPY --exclude=*.md . /x/", paths=["shop/lib/**"], context="shop")
+    assert [files for _, files in warned.unnamed(FILES)] == [("shop/main.py",)]
+
+
 def test_paths_alone() -> None:
     found = made(paths=["shop/**", "!**/*.md"], shared=["requirements.txt"])
     assert counted(found) == {

@@ -169,7 +169,8 @@ def _given(args: Mapping[str, str]) -> Iterator[Remark]:
 
 
 def _secrets(found: Sequence[Instruction]) -> Iterator[Remark]:
-    for each in found:
+    for instruction in found:
+        each = instruction.trigger() or instruction
         if each.keyword not in {"ARG", "ENV"}:
             continue
         for name, value in each.assignments():

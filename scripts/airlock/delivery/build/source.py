@@ -47,7 +47,8 @@ def refuse_credentials(order: Order, environ: Mapping[str, str]) -> None:
             continue
         name = path.relative_to(order.context).as_posix()
         for each in taken:
-            if re.fullmatch(each.expression, name, re.DOTALL) and not ignore.covers(name):
+            matches = re.fullmatch(each.expression, name, re.DOTALL)
+            if matches and not (ignore.covers(name) or each.leaves_out(name)):
                 raise AirlockError(
                     f"takes the job's Google credentials into the image ({path.name})",
                     where=f"{order.name}:{each.line}",

@@ -1,12 +1,13 @@
 """Which files of a repository can get into an image: what its Dockerfile takes from the context.
 
-Where the file alone does not tell (a variable that the base image sets, an option of BuildKit's
-that leaves files out), more counts rather than less: a service must not be forgotten. Pure.
+Where the file alone does not tell (a variable that the base image sets), more counts rather than
+less: a service must not be forgotten. Pure.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import posixpath
 import re
 from dataclasses import dataclass, field
@@ -32,12 +33,29 @@ class Source:
         keyword: ``COPY``, ``ADD`` or ``RUN`` (a bind mount).
         text: The source as it is written.
         path: Cleaned and relative to the context, with wildcards; empty for all of it.
+        excludes: Patterns of what is left out of it (``--exclude``).
     """
 
     line: int
     keyword: str
     text: str
     path: str
+    excludes: tuple[str, ...] = ()
+
+    def leaves_out(self, path: str) -> bool:
+        """Tell whether the file at `path`, relative to the context, is left out of a folder.
+
+        Patterns are relative to the folder that is copied (fsutil, ``copier.exclude``), as those of
+        a ``.dockerignore`` are to the context. With wildcards there may be many such folders.
+        """
+        start = f"{self.path}/" if self.path else ""
+        if not self.excludes or re.search(rf"[*?\[\\{UNKNOWN}]", start):
+            return False
+        return path.startswith(start) and self._ignore.covers(path.removeprefix(start))
+
+    @functools.cached_property
+    def _ignore(self) -> Ignore:
+        return Ignore("\n".join(self.excludes))
 
     @property
     def expression(self) -> str:
@@ -52,6 +70,7 @@ class _Stage:
     values: dict[str, str | None] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     needs: list[str] = field(default_factory=list)
+    triggers: list[Instruction] = field(default_factory=list)
 
 
 def sources(
@@ -90,19 +109,30 @@ def _stages(
     for each in found:
         if each.keyword == "FROM":
             base = expand(each.words[0], outside, each.escape).lower() if each.words else ""
-            inherited = stages[names[base]].values if base in names else {}
-            stages.append(_Stage(dict(inherited), needs=[base]))
+            origin = stages[names[base]] if base in names else _Stage()
+            stages.append(_Stage(dict(origin.values), needs=[base]))
             names[str(len(stages) - 1)] = len(stages) - 1
             if len(each.words) > 2 and each.words[1].lower() == "as":  # noqa: PLR2004 - FROM a AS b
                 names[each.words[2].lower()] = len(stages) - 1
+            for trigger in origin.triggers:
+                _dispatch(trigger, stages[-1], args, outside)
         elif not stages:
             if each.keyword == "ARG":
                 _assign(each, outside, args, {})
-        elif each.keyword in {"ARG", "ENV"}:
-            _assign(each, stages[-1].values, args, outside)
         else:
-            _read(each, stages[-1])
+            _dispatch(each, stages[-1], args, outside)
     return stages, names
+
+
+def _dispatch(
+    each: Instruction, stage: _Stage, args: Mapping[str, str], outside: Mapping[str, str | None]
+) -> None:
+    if each.keyword in {"ARG", "ENV"}:
+        _assign(each, stage.values, args, outside)
+    elif trigger := each.trigger():
+        stage.triggers.append(trigger)
+    else:
+        _read(each, stage)
 
 
 def _assign(
@@ -126,12 +156,17 @@ def _read(each: Instruction, stage: _Stage) -> None:
         if origin is not None:
             stage.needs.append(expand(origin, stage.values, each.escape).lower())
             return
+        # One that a variable is part of may leave out nothing: more counts rather than less.
+        excludes = tuple(
+            pattern for name, pattern in each.options() if name == "exclude" and "$" not in pattern
+        )
         for word in each.words[:-1]:
             if not each.json and each.heredocs and heredoc(word):
                 continue
             path = expand(word, stage.values, each.escape)
             if each.keyword == "COPY" or not _REMOTE.match(path):
-                stage.sources.append(Source(each.line, each.keyword, word, _clean(path)))
+                source = Source(each.line, each.keyword, word, _clean(path), excludes)
+                stage.sources.append(source)
     elif each.keyword == "RUN":
         for name, value in each.options():
             if name == "mount":

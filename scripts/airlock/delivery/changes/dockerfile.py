@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airlock.errors import AirlockError
@@ -62,6 +62,13 @@ class Instruction:
         """Return name and value of each flag; no value is empty."""
         parts = (flag.removeprefix("--").partition("=") for flag in self.flags)
         return [(name, value) for name, _, value in parts]
+
+    def trigger(self) -> Instruction | None:
+        """Return what ``ONBUILD`` puts off until another stage begins with this one, or None."""
+        if self.keyword != "ONBUILD" or not self.text:
+            return None
+        escape = f"# escape={self.escape}\n" if self.escape != "\\" else ""
+        return replace(instructions(escape + self.text)[0], line=self.line)
 
     def assignments(self) -> list[tuple[str, str | None]]:
         """Return name and value of what ``ENV`` or ``ARG`` sets; None for ``ARG NAME`` alone."""

@@ -44,6 +44,10 @@ class Dockerfile:
             path.removeprefix(self.context)
         )
 
+    def takes(self, source: Source, path: str) -> bool:
+        """Return whether a file of the repository, which `source` covers, gets into the image."""
+        return self.sees(path) and not source.leaves_out(path.removeprefix(self.context))
+
     def line(self, source: Source) -> str:
         """Return a source for people, as in ``Dockerfile:4 takes `common/` ``."""
         return f"{self.path}:{source.line} takes `{source.text}`"
@@ -133,7 +137,7 @@ class Footprint:
                 if rule.covers(path):
                     return f"`{rule.key}` has `{rule.text}`"
             for source, rule in self._copied:
-                if own and rule.covers(path) and own.sees(path):
+                if own and rule.covers(path) and own.takes(source, path):
                     return own.line(source)
         return _EVERYTHING if self._all else ""
 
@@ -153,7 +157,7 @@ class Footprint:
             missing = tuple(
                 path
                 for path in rule.among(files)
-                if path not in told and own.sees(path) and not self._says(path)
+                if path not in told and own.takes(source, path) and not self._says(path)
             )
             if missing:
                 yield own.line(source), missing

@@ -132,3 +132,8 @@ def test_any_text_is_read_or_refused_in_one_line(parts: list[str]) -> None:
 def test_a_name_is_judged_without_regard_to_case(name: str) -> None:
     assert secret_name(name) == secret_name(name.lower())
     assert secret_name(f"{name}_PASSWORD") is ("PUBLIC" not in name.split("_"))
+
+
+def test_a_trigger_keeps_secrets_as_well() -> None:
+    (remark,) = check("FROM a@sha256:" + "0" * 64 + "\nONBUILD ENV NPM_TOKEN=abc\n", "D", {})
+    assert (remark.line, remark.refused) == (2, True)
