@@ -12,8 +12,8 @@ know of the days before.
 
 A *new service* has no days before: the judge learns of its bursts from stable's minutes beside the
 candidate only. *Held* are healthy releases that a step of five minutes, which is watched for
-twenty more where it looks bad, ends in a hold instead of a promotion with a warning. Both are asked
-of the judge itself, on the first releases of a cell.
+twenty more where it looks bad, ends in a hold instead of a promotion with a warning; that is asked
+of the first releases of a cell. Both are asked of the judge itself.
 
 All releases go through a vectorised twin of the judge (`tests/simulation/oracle.py`, written with
 scipy); every release that is rolled back, and a sample of the others, goes through the judge itself
@@ -33,6 +33,7 @@ sees it.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -86,8 +87,8 @@ SLOW = ("mann_whitney", "fisher")
 SLOW_RUNS = 400
 """Releases a cell for rivals that are slow to simulate: their rates are nowhere near the limit."""
 
-PLAIN_RUNS = 400
-"""Releases a cell that go through the judge itself, one by one."""
+HELD_RUNS = 1000
+"""Releases a cell that are looked at for holds, one by one."""
 
 HELD_AT = 25
 NEWCOMERS = ("steady", "shared outage", "bursts of 5", "bursts of 20", "sick spells")
@@ -171,7 +172,6 @@ def simulated(kind: str, traffic: Traffic, candidate: float | None, runs: int, s
     for name, rival in RIVALS.items():
         at[name].append(rival(drawn[slice(SLOW_RUNS)] if name in SLOW else drawn))
     found = {name: np.concatenate(each) for name, each in at.items()}
-    first = drawn[slice(min(runs, PLAIN_RUNS))]
     healthy = candidate is None
     return Cell(
         kind,
@@ -183,8 +183,8 @@ def simulated(kind: str, traffic: Traffic, candidate: float | None, runs: int, s
             name: float(np.median(each[each > 0])) if each.any() else 0.0
             for name, each in found.items()
         },
-        held(first, days[0]) if healthy else 0.0,
-        newcomers(first) if healthy and kind in NEWCOMERS else 0.0,
+        held(drawn[slice(HELD_RUNS)], days) if healthy else 0.0,
+        newcomers(drawn) if healthy and kind in NEWCOMERS else 0.0,
     )
 
 
@@ -194,11 +194,11 @@ def looks_of(runs: Runs, row: int, minutes: int) -> list[Look]:
     return [Look(60.0 * minute, n, e, m, b) for minute, (n, e, m, b) in enumerate(rows, 1)]
 
 
-def held(runs: Runs, day: History) -> float:
+def held(runs: Runs, days: Sequence[History]) -> float:
     """Return the part of the releases that the judge would hold after `HELD_AT` minutes."""
     found = (
         judge(looks_of(runs, row, HELD_AT), THRESHOLDS, complete=True, past=Past(day))
-        for row in range(len(runs.n))
+        for row, day in zip(range(len(runs.n)), itertools.cycle(days), strict=False)
     )
     return sum(
         each.verdict == "inconclusive" and each.suspicion == "likely" for each in found

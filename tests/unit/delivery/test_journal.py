@@ -5,7 +5,7 @@ from __future__ import annotations
 from airlock.delivery.journal import Journal, _Judged
 from airlock.delivery.judge import Evidence, Judgement, Look
 
-EVIDENCE = Evidence(0, 0, 0, 0, 0, 1.0)
+EVIDENCE = Evidence(0, 0, 0, 0, 0, 0, 1.0)
 
 
 def test_a_minute_seen_late_counts_for_the_step_it_belongs_to() -> None:

@@ -148,10 +148,10 @@ def test_what_is_estimated_can_roll_back_but_not_promote() -> None:
     estimated = Look(60.0, 10_000, 0, 1000, 0, counted=False)
     found = judge((estimated,), THRESHOLDS, complete=True)
     assert found.verdict == "inconclusive"
-    bad = [Look(60.0 * i, 100, 50, 1900, 0, counted=False) for i in (1, 2)]
+    bad = [Look(60.0 * i, 100, 50, 1900, 0, counted=False) for i in (1, 2, 3)]
     found = judge(bad, THRESHOLDS, complete=False)
     assert found.verdict == "rollback"
-    assert "100 of about 200 requests" in found.reason
+    assert "150 of about 300 requests" in found.reason
     unknown = [Look(60.0 * i, 9, 9, 100, 0, counted=False) for i in (1, 2)]
     found = judge(unknown, THRESHOLDS, complete=False)
     assert found.reason.startswith("candidate failed 18 of at least 18 requests")
@@ -266,7 +266,7 @@ def test_bursts_are_reckoned_with_where_nobody_knows_of_any() -> None:
         found = (judge(looks(*rows[:end]), THRESHOLDS, complete=False) for end in range(1, 30))
         return next(end for end, each in enumerate(found, 1) if each.verdict == "rollback")
 
-    assert minutes_needed(60, 20, 540, 0) == 2
+    assert minutes_needed(60, 20, 540, 0) == 3
     assert minutes_needed(6, 2, 54, 0) == 3
     # Where both have as many requests, a burst falls on either side as easily.
     assert minutes_needed(60, 20, 60, 0) == 9
@@ -276,6 +276,19 @@ def test_bursts_are_reckoned_with_where_nobody_knows_of_any() -> None:
     # Stable's own minutes show how large they are.
     calm, wild = [(100, 10, 900, 0)] * 3, [(100, 10, 900, b) for b in (0, 200, 0)]
     assert weigh(looks(*wild), THRESHOLDS).e_value < weigh(looks(*calm), THRESHOLDS).e_value / 10
+
+
+def test_a_new_service_may_be_sick_for_two_minutes() -> None:
+    sick, well = (100, 30, 1900, 0), (100, 0, 1900, 0)
+    for seen in ((sick, sick), (sick, sick, well, well)):
+        assert judge(looks(*seen), THRESHOLDS, complete=False).verdict == "continue"
+        day = past(requests=10**6, errors=2000)
+        found = judge(looks(*seen), THRESHOLDS, complete=False, past=day)
+        assert found.verdict == "rollback"
+    for lasting in ((sick, sick, sick), (sick, well, sick)):
+        assert judge(looks(*lasting), THRESHOLDS, complete=False).verdict == "rollback"
+    # What there is decides where the step is over before that.
+    assert judge(looks(sick, sick), THRESHOLDS, complete=True).verdict == "rollback"
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 30)] * 4), max_size=6))
@@ -297,7 +310,8 @@ def test_millions_of_errors_are_judged_at_once() -> None:
 
 
 def test_the_reason_is_in_plain_words() -> None:
-    found = judge(looks((320, 15, 4560, 1), (320, 16, 4560, 1)), THRESHOLDS, complete=False)
+    rows = ((320, 15, 4560, 1), (0, 0, 0, 0), (320, 16, 4560, 1))
+    found = judge(looks(*rows), THRESHOLDS, complete=False)
     assert found.verdict == "rollback"
     assert found.reason == (
         "candidate failed 31 of 640 requests (4.8 %), stable 2 of 9,120 (0.02 %): "
@@ -306,8 +320,8 @@ def test_the_reason_is_in_plain_words() -> None:
     day = past(requests=10**6, errors=2000)
     found = judge(looks((320, 31, 4560, 2)), THRESHOLDS, complete=False, past=day)
     assert found.reason.endswith(": a bet on worse pays over a billion:1, and 100:1 is enough")
-    found = judge(looks((320, 15, 4560, 1), (320, 16, 4560, 1)), THRESHOLDS, complete=False)
-    assert found.evidence.minutes_with_errors == 2
+    found = judge(looks(*rows), THRESHOLDS, complete=False)
+    assert (found.evidence.minutes_with_errors, found.evidence.span) == (2, 3)
 
 
 def suspicion(*seen: Look, complete: bool = True) -> str:
