@@ -93,10 +93,13 @@ if os.environ.get("MODE") == "silent":
     time.sleep(60)
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = os.environ.get("PROTOCOL", "HTTP/1.0")
+
     def do_GET(self):
         sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).hex()
         answer = {"path": self.path, "sent": sent, "env": dict(os.environ), "pid": os.getpid(),
-                  "headers": dict(self.headers), "method": self.command}
+                  "headers": dict(self.headers), "method": self.command,
+                  "peer": self.client_address[1]}
         if self.path == "/die":
             os._exit(1)
         if self.path == "/child":

@@ -110,6 +110,17 @@ class TestContainers:
         with pytest.raises(exceptions.GoogleAPICallError, match="Procfile"):
             candidate(run)
 
+    def test_are_sent_over_few_connections_what_may_be_sent_twice(
+        self, run: Any, stack: Stack
+    ) -> None:
+        url = candidate(run, PROTOCOL="HTTP/1.1")
+        assert len({get(url).json()["peer"] for _ in range(8)}) < 8
+        posted = [requests.post(url, data=b"1", timeout=TIMEOUT).json()["peer"] for _ in range(4)]
+        assert len(set(posted)) == 4
+        # One that ended meanwhile does not fail the next request.
+        os.kill(stack.data_plane.pids()["shop-v2"], signal.SIGKILL)
+        assert get(url).status_code == 200
+
     def test_may_be_probed_over_http(self, run: Any) -> None:
         template = run.template("good-v1", STATUS="204")
         template.containers[0].startup_probe = run_v2.Probe(http_get={"path": "/ready"})

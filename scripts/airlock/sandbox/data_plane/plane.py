@@ -24,7 +24,12 @@ from airlock.sandbox.cloud_run.names import ServiceName, short
 from airlock.sandbox.cloud_run.runtime import Routes
 from airlock.sandbox.data_plane.images import ImageError
 from airlock.sandbox.data_plane.instances import Guard, StartError
-from airlock.sandbox.data_plane.proxy import NotListeningError, UpstreamError, forward, session
+from airlock.sandbox.data_plane.proxy import (
+    Connections,
+    NotListeningError,
+    UpstreamError,
+    forward,
+)
 from airlock.sandbox.data_plane.request_log import Request, RequestLog, Series
 from airlock.sandbox.data_plane.revision_pool import RevisionPool
 from airlock.sandbox.ports import HOST, url_of
@@ -33,8 +38,6 @@ from airlock.sandbox.web_server import WebServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    import aiohttp
 
     from airlock.clock import ScaledClock
     from airlock.sandbox.cloud_run.runtime import Program
@@ -134,13 +137,13 @@ class DataPlane:
         self.log = RequestLog(state_dir / "requests.json")
         self._guard: Guard | None = None
         self._web: WebServer | None = None
-        self._client: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._saver: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Get ready; URLs open when services are routed."""
         self._guard = Guard()
-        self._client = session()
+        self._connections = Connections()
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._web = WebServer(app, decompress=False)
@@ -156,8 +159,8 @@ class DataPlane:
         if self._web is not None:
             await self._web.stop()
         await asyncio.gather(*(pool.stop() for pool in self._tables.pools.values()))
-        if self._client is not None:
-            await self._client.close()
+        if self._connections is not None:
+            await self._connections.close()
         if self._guard is not None:
             self._guard.stop()
         self._tables = _Tables()
@@ -301,12 +304,12 @@ class DataPlane:
         return web.Response(status=403, text=text)
 
     async def _serve(self, request: web.Request, revision: str) -> web.StreamResponse:
-        pool, client = self._tables.pools.get(revision), self._client
-        if pool is None or client is None:
+        pool, connections = self._tables.pools.get(revision), self._connections
+        if pool is None or connections is None:
             return web.Response(status=503, text="Service Unavailable")
         timer = _Timer(lambda status, ms: self._record(revision, status, ms, request))
         try:
-            return await _answer(request, client, pool, timer)
+            return await _answer(request, connections, pool, timer)
         except TimeoutError:
             response = web.Response(status=504, text="upstream request timeout")
         except (StartError, NotListeningError, UpstreamError):
@@ -342,7 +345,7 @@ def _kept_out(request: web.Request, routes: Routes) -> bool:
 
 
 async def _answer(
-    request: web.Request, client: aiohttp.ClientSession, pool: RevisionPool, timer: _Timer
+    request: web.Request, connections: Connections, pool: RevisionPool, timer: _Timer
 ) -> web.StreamResponse:
     """Have an instance of `pool` answer; one that takes no connections is replaced, once."""
     program = pool.program
@@ -352,7 +355,7 @@ async def _answer(
             try:
                 async with asyncio.timeout(program.timeout):
                     return await forward(
-                        request, client, instance.port, program.name, timer.answered
+                        request, connections, instance.port, program.name, timer.answered
                     )
             except NotListeningError:
                 await instance.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ REVISION_HEADER = "x-sandbox-revision"
 
 _CHUNK = 64 * 1024
 
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_KEPT_SECONDS = 1.0
+"""Real seconds for which an unused connection is kept; the servers people use keep one longer."""
+
 
 class UpstreamError(Exception):
     """The instance broke the connection before it answered."""
@@ -38,13 +44,32 @@ class NotListeningError(Exception):
     """The instance takes no connections; nothing was sent, so another one may be tried."""
 
 
-def session() -> aiohttp.ClientSession:
-    """Return a client session for `forward`.
+class Connections:
+    """Connections to instances.
 
-    Every request gets a connection of its own: an instance that dies between two requests must
-    not fail the second one with a stale connection.
+    A request that may be sent twice goes over one that is open: an instance may have ended since,
+    and then aiohttp sends it again over a new one. Any other gets a connection of its own. As many
+    connections as requests would be too many for a busy machine: where a program accepts them too
+    late, Linux drops what is beyond its queue (of 5 in Python's `socketserver`), and the caller
+    waits for seconds.
     """
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+
+    def __init__(self) -> None:
+        self._kept = _session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS))
+        self._single = _session(aiohttp.TCPConnector(limit=0, force_close=True))
+
+    def to_send(self, request: web.Request) -> aiohttp.ClientSession:
+        """Return the client session for `request`."""
+        again = request.method in _REPEATABLE and not request.body_exists
+        return self._kept if again else self._single
+
+    async def close(self) -> None:
+        """Close all of them."""
+        await self._kept.close()
+        await self._single.close()
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         auto_decompress=False,
@@ -55,7 +80,7 @@ def session() -> aiohttp.ClientSession:
 
 async def forward(
     request: web.Request,
-    client: aiohttp.ClientSession,
+    connections: Connections,
     port: int,
     revision: str,
     answered: Callable[[int], None],
@@ -64,7 +89,7 @@ async def forward(
 
     Args:
         request: What a caller sent.
-        client: From `session`.
+        connections: Connections to instances.
         port: Where the instance listens on 127.0.0.1.
         revision: Short name of the revision, for the answer's header.
         answered: Called once with the status, just before the caller has the whole answer: who
@@ -75,7 +100,7 @@ async def forward(
         UpstreamError: There is no answer; nothing was sent to the caller.
     """
     try:
-        upstream = await client.request(
+        upstream = await connections.to_send(request).request(
             request.method,
             URL(f"http://{HOST}:{port}{request.raw_path}", encoded=True),
             headers=_request_headers(request),
@@ -84,7 +109,9 @@ async def forward(
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         )
     except aiohttp.ClientConnectorError as error:
-        raise NotListeningError from error
+        # Any other reason is the sandbox's own, such as a lack of descriptors.
+        refused = error.os_error.errno == errno.ECONNREFUSED
+        raise (NotListeningError if refused else UpstreamError) from error
     except aiohttp.ClientError as error:
         raise UpstreamError from error
     response = web.StreamResponse(
