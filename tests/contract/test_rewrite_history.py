@@ -190,7 +190,9 @@ def test_what_was_removed_does_not_come_back(leak: Leak) -> None:
     work.git("add", "-A")
     work.git("commit", "-q", "-m", "Edit")
     start("innocent")
-    work.git("commit", "-q", "--allow-empty", "-m", "Nothing")
+    (work.folder / "large.bin").write_bytes(b"." * (guard.SEARCHED + 1))
+    work.git("add", "-A")
+    work.git("commit", "-q", "-m", "Nothing")
     told = {
         name: leak.guard("--base", base, "--head", name)
         for name in ("merged", "squashed", "edited", "innocent")
@@ -199,6 +201,7 @@ def test_what_was_removed_does_not_come_back(leak: Leak) -> None:
     assert "commits that were removed" in told["merged"].out
     assert ".env has the content that was removed" in told["squashed"].out
     assert "notes.txt holds a secret that was removed" in told["edited"].out
+    assert "not looked for in 1 of its largest files" in told["innocent"].out
     assert VALUE not in "".join(ran.everything() for ran in told.values())
 
     # The daily question, until Support has done its part.

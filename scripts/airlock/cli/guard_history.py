@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -18,13 +18,14 @@ from airlock.git.shallow import Origin
 from airlock.github.event import Dispatch, Schedule, event_from
 from airlock.github.runner import Annotation
 from airlock.history import guard as guards
+from airlock.leaks.reports.words import escape
 from airlock.leaks.sources.commits import from_event, from_revisions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airlock.cli.console import Console
-    from airlock.history.guard import Guard, Returned
+    from airlock.history.guard import Checked, Guard, Returned
 
 _OK, _FAILED = 0, 1
 _SHOWN = 20
@@ -80,16 +81,23 @@ def _everywhere(remote: Remote, own: Guard, environ: Mapping[str, str], console:
     with tempfile.TemporaryDirectory(prefix="airlock-") as name:
         git = clone(remote.url, Path(name), environ, token=remote.token, server=remote.server)
         refs = [ref for ref in git.lines("for-each-ref", "--format=%(refname)") if _pushed(ref)]
-        found = guards.check(git, own, refs)
-        if not found:
-            return _verdict([], f"{len(refs)} branches and tags", console)
-        holding = [ref for ref in refs if guards.check(git, own, (ref,))]
+        found = guards.check(git, own, refs, guards.EVERYWHERE)
+        if not found.returned:
+            return _verdict(found, f"{len(refs)} branches and tags", console)
+        holding = [
+            ref for ref in refs if guards.check(git, own, (ref,), guards.EVERYWHERE).returned
+        ]
     console.info(f"In {len(holding)} of {len(refs)} refs: {', '.join(holding[:_SHOWN])}")
     return _verdict(found, f"{len(refs)} branches and tags", console)
 
 
-def _verdict(found: Sequence[Returned], label: str, console: Console) -> int:
+def _verdict(checked: Checked, label: str, console: Console) -> int:
+    found = checked.returned
     console.output("returned", str(len(found)))
+    if checked.left:
+        what = f"{label[:1].upper()}{label[1:]} is large: values that were removed"
+        text = f"{what} were not looked for in {checked.left:,} of its largest files"
+        console.annotate([_note("", text, level="warning")])
     if not found:
         console.info(f"Nothing that was removed is in {label}.")
         return _OK
@@ -105,13 +113,13 @@ def _verdict(found: Sequence[Returned], label: str, console: Console) -> int:
     return _FAILED
 
 
-def _note(path: str, text: str) -> Annotation:
-    return Annotation(level="error", message=f"{text}.", title="Removed secret", path=path)
+def _note(path: str, text: str, level: Literal["error", "warning"] = "error") -> Annotation:
+    return Annotation(level=level, message=f"{text}.", title="Removed secret", path=path)
 
 
 def _page(found: Sequence[Returned], label: str, commits: int) -> str:
     files = sorted({each.where for each in found if each.kind != "commit"})
-    rows = [f"- `{file.replace('`', chr(39))}`\n" for file in files[:_SHOWN]]
+    rows = [f"- {escape(file)}\n" for file in files[:_SHOWN]]
     merged = (
         "It has commits of the old history, from before a secret was removed. **Rebase your own "
         "commits onto the branch as it is now; do not merge.**\n\n"
@@ -119,8 +127,9 @@ def _page(found: Sequence[Returned], label: str, commits: int) -> str:
         else ""
     )
     told = f"These files have something that was removed:\n\n{''.join(rows)}\n" if files else ""
+    subject = escape(f"{label[:1].upper()}{label[1:]}")
     return (
-        f"## {label[:1].upper()}{label[1:]} would bring a removed secret back\n\n{merged}{told}"
+        f"## {subject} would bring a removed secret back\n\n{merged}{told}"
         "If your clone is older than the removal, clone anew:\n\n"
         "```console\n"
         "$ git fetch origin\n"

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 REF = f"{document.SPACE}guard"
 
 SEARCHED = 16 * 2**20
-"""Bytes of new contents in which values are looked for, at most; ids are compared in any case."""
+"""Bytes of a change in which values are looked for, at most; ids are compared in any case."""
+
+EVERYWHERE = 16 * SEARCHED
+"""The same for all branches and tags, which nobody waits for."""
 
 _HASH = 16
 _SALT = 16
@@ -123,6 +126,19 @@ class Returned:
     where: str
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What a check says.
+
+    Args:
+        returned: What is back.
+        left: Files in which no value was looked for, as there was too much to read.
+    """
+
+    returned: list[Returned]
+    left: int = 0
+
+
 def new() -> Guard:
     """Return a guard of nothing, with a salt of its own."""
     return Guard(salt=secrets.token_hex(_SALT))
@@ -196,13 +212,17 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def check(git: Git, guard: Guard, revisions: Sequence[str]) -> list[Returned]:
+def check(git: Git, guard: Guard, revisions: Sequence[str], budget: int = SEARCHED) -> Checked:
     """Return what of the purged is in these revisions, as ``rev-list`` reads them.
+
+    Values are looked for in small files first: a large one that somebody adds does not keep others
+    from being read.
 
     Args:
         git: Has all of them.
         guard: The list.
         revisions: For example a head and ``^base``.
+        budget: Bytes in which values are looked for, at most.
 
     Raises:
         GitError: Something is missing: nothing may be judged then.
@@ -214,18 +234,20 @@ def check(git: Git, guard: Guard, revisions: Sequence[str]) -> list[Returned]:
     found = [Returned("commit", "")] * len(old)
     contents = {h for p in guard.purges for h in p.blobs}
     values = [value for purged in guard.purges for value in purged.values]
-    budget = SEARCHED
+    left = 0
     rows = git.lines("rev-list", "--objects", "--stdin", stdin=listing)
     named = dict(row.partition(" ")[::2] for row in rows if " " in row)
-    for blob, size in _blobs(git, list(named)):
+    for blob, size in sorted(_blobs(git, list(named)), key=lambda row: row[1]):
         if guard.hash("blob", blob.encode()) in contents:
             found.append(Returned("content", named[blob]))
-        elif values and size <= budget:
+        elif values and size > budget:
+            left += 1
+        elif values:
             budget -= size
             data = git.run("cat-file", "blob", blob)
             if holds(guard, values, data):
                 found.append(Returned("value", named[blob]))
-    return found
+    return Checked(found, left)
 
 
 def _blobs(git: Git, ids: list[str]) -> Iterator[tuple[str, int]]:

@@ -83,7 +83,7 @@ class Repo:
 
     def check(self, purge: guards.Purge, *revisions: str) -> list[guards.Returned]:
         git = Git.open(self.folder, os.environ)
-        return guards.check(git, self.own.with_purge(purge), revisions)
+        return guards.check(git, self.own.with_purge(purge), revisions).returned
 
 
 @pytest.fixture
@@ -124,6 +124,18 @@ def test_commits_contents_and_values_are_found(repo: Repo) -> None:
         ("value", "b"),
     ]
     assert repo.check(purge, base) == []
+
+
+def test_a_large_file_keeps_no_value_from_being_found(repo: Repo) -> None:
+    base = repo.commit("a", b"a")
+    (repo.folder / "0.bin").write_bytes(b"," * 90)
+    (repo.folder / "2.bin").write_bytes(b"." * 101)
+    repo.commit("b", f"x = '{STRONG}'".encode())
+    own = repo.own.with_purge(entry(repo.own, values=[Secret(STRONG)]))
+    git = Git.open(repo.folder, os.environ)
+    checked = guards.check(git, own, ("HEAD", f"^{base}"), 100)
+    assert checked == guards.Checked([guards.Returned("value", "b")], 2)
+    assert guards.check(git, own, ("HEAD", f"^{base}"), 1000).left == 0
 
 
 def test_what_is_missing_is_no_pass(repo: Repo) -> None:
