@@ -93,12 +93,13 @@ def test_a_run_with_secrets_on_a_change_is_refused_whatever_it_scans(
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("nonsense", "--reason", "r", "--by", "a"), "does not begin with a fingerprint"),
+        (("nonsense", "--reason", "r", "--by", "a"), "FINGERPRINT: not a fingerprint. Copy"),
         (("z36ba5tdau7t74h3", "--by", "a"), "Missing option '--reason'"),
-        (("z36ba5tdau7t74h3", "--reason", " ", "--by", "a"), "no reason"),
+        (("z36ba5tdau7t74h3", "--reason", " ", "--by", "a"), "--reason: no reason."),
+        (("z36ba5tdau7t74h3", "--reason", "r", "--rule", "a b"), "--rule: not a rule's name."),
         (
             ("z36ba5tdau7t74h3", "--reason", "r", "--expires", "2026-13-01", "--by", "a"),
-            "no such day",
+            "--expires: no such day. Write it as 20",
         ),
         (
             ("z36ba5tdau7t74h3", "--reason", "r", "--expires", "2001-01-01", "--by", "a"),
@@ -110,7 +111,15 @@ def test_a_wrong_line_is_not_written(repo: Repository, args: tuple[str, ...], sa
     ran = airlock(repo.root, *args, command="allow")
     assert ran.code == 2
     assert says in ran.err
+    assert "nonsense" not in ran.err  # it may be the secret itself
     assert not (repo.root / ALLOW).exists()
+
+
+def test_a_rule_that_is_none_of_ours_is_remarked(repo: Repository) -> None:
+    args = ("z36ba5tdau7t74h3", "--reason", "r", "--by", "a", "--rule", "stripe-live")
+    ran = airlock(repo.root, *args, command="allow")
+    assert ran.code == 0
+    assert "no rule of Airlock is called stripe-live. Did you mean stripe-live-key?" in ran.out
 
 
 def test_allow_does_not_write_through_a_link(repo: Repository, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import getpass
 import os
 from pathlib import Path
@@ -66,21 +67,71 @@ def command(
     Example:
       airlock allow z36ba5tdau7t74h3 --reason "a documented example"
     """
-    signed = f"by={signature(by, os.environ)}"
-    until = [f"expires={expires}"] if expires else []
+    environ, console = os.environ, console_for(os.environ)
+    today = dt.datetime.fromtimestamp(clock_from(environ).now(), tz=dt.UTC).date()
+    if not all(map(allow.FINGERPRINT.fullmatch, fingerprints)):
+        # Not quoted: it may be the secret itself.
+        raise AirlockError(
+            "not a fingerprint",
+            where="FINGERPRINT",
+            fix="Copy it from a scan: 16 letters and digits, such as z36ba5tdau7t74h3",
+        )
+    if not allow.RULE.fullmatch(rule):
+        raise AirlockError(
+            "not a rule's name", where="--rule", fix="Copy it from a scan, or leave it out"
+        )
+    if not reason.strip():
+        raise AirlockError("no reason", where="--reason", fix="Say in a few words why it may stay")
+    until, signed = _last_day(expires, today), signature(by, environ)
     entries = [
-        allow.entry(" ".join([fingerprint, rule, *until, signed, reason]))
+        allow.Entry(
+            fingerprint=fingerprint,
+            rule=rule,
+            by=signed,
+            reason=" ".join(reason.split()),
+            expires=until,
+        )
         for fingerprint in fingerprints
     ]
-    today = dt.datetime.fromtimestamp(clock_from(os.environ).now(), tz=dt.UTC).date()
-    if any(entry.expires and entry.expires < today for entry in entries):
-        raise AirlockError("this day is over", where="--expires", fix="Name a later one")
-    root = Git.open(Path(path), os.environ).root
-    write(root, entries)
-    console_for(os.environ).info(
-        f"{allow.PATH}: {len(entries)} added. Commit it to the base branch."
-    )
+    write(Git.open(Path(path), environ).root, entries)
+    for remark in _unknown(rule, environ):
+        console.info(remark)
+    console.info(f"{allow.PATH}: {len(entries)} added. Commit it to the base branch.")
     return 0
+
+
+def _last_day(text: str, today: dt.date) -> dt.date | None:
+    """Return the day that `text` names; None for an empty one.
+
+    Raises:
+        AirlockError: It names none, or one that is over.
+    """
+    if not text:
+        return None
+    try:
+        day = dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+    except ValueError:
+        fix = f"Write it as {today.replace(year=today.year + 1, day=1).isoformat()}"
+        raise AirlockError("no such day", where="--expires", fix=fix) from None
+    if day < today:
+        raise AirlockError("this day is over", where="--expires", fix="Name a later one")
+    return day
+
+
+def _unknown(rule: str, environ: Mapping[str, str]) -> list[str]:
+    """Return what to say of a rule that is none of ours: a team's own, or misspelt."""
+    if rule == allow.ANY:
+        return []
+    from airlock.leaks import generic  # noqa: PLC0415 - few lines name a rule by hand
+    from airlock.leaks.engine.cache import Cache  # noqa: PLC0415
+    from airlock.leaks.ruleset.load import load  # noqa: PLC0415
+
+    known = {each.id for each in (*load(Cache.open(environ)).rules, *generic.RULES)}
+    if rule in known:
+        return []
+    near = difflib.get_close_matches(rule, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return [f"Note: no rule of Airlock is called {rule}.{hint}"]
 
 
 def signature(by: str, environ: Mapping[str, str]) -> str:

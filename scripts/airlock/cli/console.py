@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 LATE = 0.5
 """Seconds before a wait is worth a bar."""
+
+_WIDEST = 100
 
 
 class Console(Protocol):
@@ -47,6 +50,11 @@ class Console(Protocol):
     @property
     def colour(self) -> bool:
         """Whether `text` may hold colours (Select Graphic Rendition)."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Columns that sentences of `text` are wrapped to; 0 for not at all."""
         ...
 
     def output(self, name: str, value: str) -> None:
@@ -108,6 +116,11 @@ class RunnerConsole:
     def colour(self) -> bool:
         """Return False: a log is searched and copied."""
         return False
+
+    @property
+    def width(self) -> int:
+        """Return 0: a log is searched, and wrapped where it is looked at."""
+        return 0
 
     def output(self, name: str, value: str) -> None:
         """Set a step output."""
@@ -180,6 +193,13 @@ class TerminalConsole:
     def colour(self) -> bool:
         """Whether a person looks at it, and has not said no (https://no-color.org)."""
         return self._stream.isatty() and not os.environ.get("NO_COLOR")
+
+    @property
+    def width(self) -> int:
+        """Return the terminal's width, up to what can be read with ease; 0 where there is none."""
+        if not self._stream.isatty():
+            return 0
+        return min(shutil.get_terminal_size().columns, _WIDEST)
 
     def output(self, name: str, value: str) -> None:
         """Print ``name=value`` for one-line values; longer and empty ones are for machines only."""

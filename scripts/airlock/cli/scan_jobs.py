@@ -180,7 +180,10 @@ def _change(asked: Asked) -> Job:
 
             yield from request.read(event)
         if not commits:
-            reading.remark(f"Nothing to scan: the base already has every commit of {found.label}")
+            here = "" if event else "; --source staged or tree reads what is not committed yet"
+            reading.remark(
+                f"Nothing to scan: the base already has every commit of {found.label}{here}"
+            )
         total, tags = len(commits), found.tags
         for piece in change.read(
             git, listed, reading.tally, reading.sieve, reading.left_out, tags=tags

@@ -38,7 +38,8 @@ _OK, _FAILED, _ERROR = 0, 1, 2
     default="change",
     show_default=True,
     help="What to scan: the commits of a pull request, push or branch; what the next commit would"
-    " add; all branches, tags and messages; a folder's files; standard input; a container image.",
+    " add; all branches, tags and messages; a folder's files, less what git ignores; standard"
+    " input; a container image.",
 )
 @click.option(
     "--path",
@@ -226,7 +227,7 @@ def _say(result: Result, sarif: str, console: Console, environ: Mapping[str, str
     if environ.get("GITHUB_ACTIONS") != "true":
         from airlock.leaks.reports.terminal import terminal  # noqa: PLC0415 - one way or the other
 
-        console.text(terminal(result, colour=console.colour))
+        console.text(terminal(result, colour=console.colour, width=console.width))
         return
     from airlock.leaks.reports import page, words  # noqa: PLC0415
     from airlock.leaks.reports.annotations import to_annotations  # noqa: PLC0415

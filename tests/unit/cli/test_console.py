@@ -94,3 +94,13 @@ def test_a_terminal_renders_a_summary() -> None:
     console_for({}, stream).summary("# Promoted\n\n| step | verdict |\n|---|---|\n| 5 % | ok |\n")
     assert "Promoted" in stream.getvalue()
     assert "|---|" not in stream.getvalue()
+
+
+def test_lines_are_as_wide_as_the_terminal_and_no_wider_than_one_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for columns, width in (("60", 60), ("400", 100)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert TerminalConsole(Terminal()).width == width
+    assert TerminalConsole(io.StringIO()).width == 0
+    assert console_for({"GITHUB_ACTIONS": "true"}, io.StringIO()).width == 0

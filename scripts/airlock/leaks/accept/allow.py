@@ -23,8 +23,8 @@ HEADER = """\
 # FINGERPRINT RULE [expires=YYYY-MM-DD] by=WHO REASON
 """
 
-_FINGERPRINT = re.compile(r"[a-z2-7]{16}")
-_RULE = re.compile(r"\*|[A-Za-z0-9][A-Za-z0-9_.:/-]*")
+FINGERPRINT = re.compile(r"[a-z2-7]{16}")
+RULE = re.compile(r"\*|[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 _SHAPE = "Write FINGERPRINT RULE [expires=YYYY-MM-DD] by=WHO REASON"
 
 
@@ -77,10 +77,10 @@ def entry(line: str) -> Entry:
         AirlockError: It is not an entry. The message quotes nothing of it but single words.
     """
     fingerprint, _, rest = line.strip().partition(" ")
-    if not _FINGERPRINT.fullmatch(fingerprint):
+    if not FINGERPRINT.fullmatch(fingerprint):
         raise AirlockError("the line does not begin with a fingerprint", fix=_SHAPE)
     rule, _, rest = rest.strip().partition(" ")
-    if not _RULE.fullmatch(rule):
+    if not RULE.fullmatch(rule):
         raise AirlockError("no rule behind the fingerprint", fix=f"Name it, or write {ANY} for any")
     expires, rest = _day(rest.strip())
     by, _, reason = rest.partition(" ")

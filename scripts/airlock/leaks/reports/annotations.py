@@ -17,7 +17,7 @@ def to_annotations(result: Result) -> list[Annotation]:
     notes = [
         Annotation(
             level="error" if finding.blocking else "warning",
-            message=_message(finding),
+            message=_message(finding, result.source),
             title=finding.title,
             path=finding.shown.path if finding.shown.kind in {"file", "name"} else "",
             line=finding.shown.now or finding.shown.line,
@@ -27,13 +27,13 @@ def to_annotations(result: Result) -> list[Annotation]:
     return [*notes, *(Annotation("notice", text, title="Airlock") for text in result.remarks)]
 
 
-def _message(finding: Finding) -> str:
+def _message(finding: Finding, source: str) -> str:
     shown = finding.shown
     place = "" if shown.kind == "file" else f" In a {words.where(shown)}."
     commit = f" in commit {finding.first.commit[:12]}" if finding.first.commit else ""
     rest = words.remark(finding)
     note = f" Note: {rest}." if rest else ""
-    first, then = words.steps(finding)
+    first, then = words.steps(finding, source)
     return (
         f"{finding.title}: {finding.preview}{commit}.{place}{note}\n{first}\n{then}\n"
         f"Fingerprint {finding.fingerprint}."

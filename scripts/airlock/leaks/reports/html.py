@@ -14,6 +14,8 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from airlock import __version__
 from airlock.leaks.reports import words
 
@@ -100,26 +102,24 @@ def _table(result: Result) -> str:
     if not result.findings:
         return '<p class="none">Nothing was found.</p>'
     heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
-    rows = "\n".join(
-        _row(finding, rank, result.date) for rank, finding in enumerate(result.findings)
-    )
+    rows = "\n".join(_row(finding, rank, result) for rank, finding in enumerate(result.findings))
     return (
         f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 
 
-def _row(finding: Finding, rank: int, today: str) -> str:
+def _row(finding: Finding, rank: int, result: Result) -> str:
     kind = "accepted" if finding.silenced_by else finding.tier
     verdict = {"block": "leaked", "warn": "warning", "accepted": "accepted"}[kind]
     first = finding.first
-    old = words.age(first.date, today)
+    old = words.age(first.date, result.date)
     added = f'<p class="small">{old}</p><p class="small mono">{_text(first.commit[:12])}</p>'
     state = words.state(finding)
     mark = f'<span class="mark {finding.state}">{state}</span>' if state else ""
     cells = (
         f'<td data-key="{rank:06}"><span class="mark {kind}">{verdict}</span></td>',
-        f'<td class="secret">{_secret(finding)}</td>',
+        f'<td class="secret">{_secret(finding, result.source)}</td>',
         f'<td class="where">{_places(finding)}</td>',
         f"<td>{mark}</td>",
         f'<td data-key="{_text(first.date)}">{_text(first.date[:10])}{added}</td>',
@@ -129,8 +129,8 @@ def _row(finding: Finding, rank: int, today: str) -> str:
     return f'<tr data-kind="{kind}" data-state="{finding.state}">{"".join(cells)}</tr>'
 
 
-def _secret(finding: Finding) -> str:
-    rotate, then = finding.rotate, "Then remove it."
+def _secret(finding: Finding, source: str) -> str:
+    steps = " ".join(words.steps(replace(finding, docs=""), source))
     how = (
         f' <a href="{_text(finding.docs)}" rel="noreferrer noopener">How to</a>.'
         if finding.docs.startswith("https://")
@@ -140,11 +140,16 @@ def _secret(finding: Finding) -> str:
     answer = f'<p><span class="mark {finding.live}">{said}</span></p>' if said else ""
     remark = "; ".join(part for part in (finding.silenced_by, finding.note) if part)
     rule = _text(f"{finding.rule}, confidence {finding.confidence:.0%}")
+    accept = (
+        ""
+        if finding.silenced_by
+        else f"<p>No secret after all? Then <code>{_text(words.allow_command(finding))}</code></p>"
+    )
     return (
         f"<strong>{_text(finding.title)}</strong>"
         f'<p class="mono">{_text(finding.preview)}</p>{answer}'
         + (f"<p>{_text(remark)}</p>" if remark else "")
-        + f"<details><summary>What to do</summary><p>{_text(rotate)}.{how} {then}</p>"
+        + f"<details><summary>What to do</summary><p>{_text(steps)}{how}</p>{accept}"
         f'<p class="small">{rule}</p></details>'
     )
 

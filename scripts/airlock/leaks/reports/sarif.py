@@ -55,7 +55,7 @@ def sarif(result: Result) -> dict[str, Any]:
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
-    first, then = words.steps(finding)
+    # A rule's help is about any of its findings, present or removed.
     link = f" [How to]({finding.docs})." if finding.docs else ""
     rule = {
         "id": finding.rule,
@@ -63,8 +63,8 @@ def _rule(finding: Finding) -> dict[str, Any]:
         "shortDescription": {"text": finding.title},
         "fullDescription": {"text": f"{finding.title} in the repository or its history."},
         "help": {
-            "text": f"{first} {then}",
-            "markdown": f"**Rotate first.** {words.escape(first)}{link} Then remove it.",
+            "text": f"Rotate first. {finding.rotate}. Then remove it.",
+            "markdown": f"**Rotate first.** {words.escape(finding.rotate)}.{link} Then remove it.",
         },
         "defaultConfiguration": {"level": _LEVEL[finding.tier]},
         "properties": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from airlock.leaks.reports import words
@@ -18,17 +20,21 @@ BLOCKING = 50
 WARNINGS = 20
 """Warnings that are shown, in two lines each."""
 
+_NARROWEST = 40
+
 Paint = str
 # Select Graphic Rendition, ECMA-48.
 _CODES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1"}
 
 
-def terminal(result: Result, *, colour: bool) -> str:
+def terminal(result: Result, *, colour: bool, width: int = 0) -> str:
     """Return the lines to show, each with its line end.
 
     Args:
         result: The scan.
         colour: Whether to paint them with escape sequences.
+        width: Columns that sentences are wrapped to, 0 for not at all. What is copied stays in one
+            piece: places, addresses and commands.
     """
 
     def paint(text: str, *styles: Paint) -> str:
@@ -37,13 +43,24 @@ def terminal(result: Result, *, colour: bool) -> str:
         codes = ";".join(_CODES[style] for style in styles)
         return f"\x1b[{codes}m{shown}\x1b[0m" if colour and styles else shown
 
+    def wrap(text: str, indent: str, *styles: Paint, hang: str = "  ") -> list[str]:
+        lines = textwrap.wrap(
+            text,
+            max(width, _NARROWEST) if width else sys.maxsize,
+            initial_indent=indent,
+            subsequent_indent=indent + hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        return [paint(line, *styles) for line in lines]
+
     bad = bool(result.blocking or result.broken)
     mark, style = ("✗", "red") if bad else ("✓", "green")
-    lines = [paint(f"{mark} {words.headline(result)}", style, "bold")]
+    lines = wrap(f"{mark} {words.headline(result)}", "", style, "bold")
     if result.broken:
-        lines.append(paint(f"  {result.broken}", "red"))
+        lines += wrap(result.broken, "  ", "red", hang="")
     for finding in result.blocking[:BLOCKING]:
-        lines += ["", *_full(finding, result, paint)]
+        lines += ["", *_full(finding, result, paint, wrap)]
     lines += _rest(len(result.blocking) - BLOCKING, "leaked secret", paint)
     warnings = [finding for finding in result.open if not finding.blocking]
     if warnings:
@@ -52,23 +69,31 @@ def terminal(result: Result, *, colour: bool) -> str:
             lines += _brief(finding, paint)
         lines += _rest(len(warnings) - WARNINGS, "warning", paint)
     if result.blocking:
-        lines += ["", paint(words.ACCEPT, "dim")]
+        lines += ["", paint("No secret after all? Accept it, on the base branch:", "dim")]
         lines.append(paint(f"  {words.allow_command(result.blocking[0])}", "dim"))
-    lines += ["", *(paint(f"• {text}", "dim") for text in result.remarks)] if result.remarks else []
+    lines += [""] if result.remarks else []
+    for text in result.remarks:
+        lines += wrap(f"• {text}", "", "dim")
     accepted = len(result.accepted)
     ending = f"; {words.count(accepted, 'accepted finding')}" if accepted else ""
-    lines += [*([""] if len(lines) > 1 else []), paint(f"{words.counts(result)}{ending}", "dim")]
+    lines += [""] if len(lines) > 1 else []
+    lines += wrap(f"{words.counts(result)}{ending}", "", "dim")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _full(finding: Finding, result: Result, paint: Callable[..., str]) -> list[str]:
+def _full(
+    finding: Finding,
+    result: Result,
+    paint: Callable[..., str],
+    wrap: Callable[..., list[str]],
+) -> list[str]:
     about = [words.since(finding, result.date), words.state(finding), words.remark(finding)]
     told = ", ".join(part for part in about if part)
     return [
         f"  {paint(finding.title, 'red', 'bold')}  {paint(finding.preview)}",
         f"    {paint(words.where(finding.shown), 'bold')}",
-        *([f"    {paint(told)}"] if told else []),
-        *(f"    {paint(step)}" for step in words.steps(finding)),
+        *(wrap(told, "    ") if told else []),
+        *(line for step in words.steps(finding, result.source) for line in wrap(step, "    ")),
         f"    {paint(f'fingerprint {finding.fingerprint}, rule {finding.rule}', 'dim')}",
     ]
 
@@ -85,4 +110,5 @@ def _brief(finding: Finding, paint: Callable[..., str]) -> list[str]:
 def _rest(number: int, thing: str, paint: Callable[..., str]) -> list[str]:
     if number <= 0:
         return []
-    return [paint(f"  and {words.count(number, thing)} more: write them out with --html", "dim")]
+    told = words.count(number, f"more {thing}")
+    return [paint(f"  and {told}; all of them: --html FILE, --csv FILE", "dim")]

@@ -114,8 +114,16 @@ def state(finding: Finding) -> str:
     return {"present": "still there", "removed": "removed since", "": ""}[finding.state]
 
 
-def steps(finding: Finding) -> tuple[str, str]:
-    """Return what to do about a secret, in two lines."""
+def steps(finding: Finding, source: str = "") -> tuple[str, str]:
+    """Return what to do about a secret, in two lines.
+
+    Args:
+        finding: It.
+        source: Kind of source; empty if unknown.
+    """
+    if source == "staged":
+        first = "Take it out before you commit; programs read it from a secret store."
+        return first, f"Does anybody else know it already? {finding.rotate}."
     gone = finding.state == "removed"
     then = "It stays in the history: treat the old value as known" if gone else "Then remove it"
     return f"{finding.rotate}.", f"{then}; how to: {finding.docs}" if finding.docs else f"{then}."

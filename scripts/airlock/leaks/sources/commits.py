@@ -88,7 +88,7 @@ def from_revisions(git: Git, base: str, head: str, origin: Origin) -> Range:
         origin: Where missing history comes from.
 
     Raises:
-        AirlockError: A revision is not here, or history is missing.
+        AirlockError: A revision is not here, there is none yet, or history is missing.
     """
     base = base or _default_branch(git)
     revisions = (base, head or "HEAD")
@@ -100,7 +100,8 @@ def from_revisions(git: Git, base: str, head: str, origin: Origin) -> Range:
             )
     start, end = (commit or "" for commit in commits)
     complete(git, end, (start,), origin)
-    return Range(end, (start,), start, f"{base}..{head or 'HEAD'}")
+    shown = base.removeprefix("refs/remotes/")
+    return Range(end, (start,), start, f"{shown}..{head or 'HEAD'}")
 
 
 def _pushed(git: Git, event: Push, after: str, origin: Origin) -> Range:
@@ -161,6 +162,13 @@ def _default_branch(git: Git) -> str:
     ):
         if git.commit(name):
             return name
+    if git.commit("HEAD") is None:
+        raise AirlockError(
+            "there is no commit yet",
+            fix="`airlock scan-secrets --source staged` reads what the first one will have",
+        )
     raise AirlockError(
-        "no branch of the remote to compare with", fix="Name a base, for example --base main"
+        "no branch of the remote to compare with",
+        fix="Name what is known already, as in --base v1.0; `airlock scan-secrets --source history`"
+        " reads all of it",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,26 @@ def test_what_to_do_is_two_lines_and_links_to_the_provider() -> None:
     assert then == "Then remove it; how to: https://docs.github.com/en/authentication"
     gone = finding(places=(spot(state="removed"),))
     assert words.steps(gone)[1].startswith("It stays in the history")
+
+
+def test_what_is_not_committed_yet_is_taken_out_and_not_rotated_first() -> None:
+    found = msgspec.structs.replace(result(finding()), source="staged")
+    shown = terminal(found, colour=False)
+    assert "Take it out before you commit" in shown
+    assert "Does anybody else know it already? Revoke it in the settings." in shown
+    assert "Then remove it" not in shown
+
+
+def test_sentences_are_wrapped_and_what_is_copied_is_not() -> None:
+    path = f"{'long/' * 20}app.py"
+    found = result(finding(places=(spot(path=path),)), remarks=("word " * 40,))
+    shown = terminal(found, colour=False, width=60).splitlines()
+    assert f"    {path}:3" in shown
+    assert f"  {words.allow_command(found.findings[0])}" in shown
+    assert all(
+        len(line) <= 60 for line in shown if path not in line and "airlock allow" not in line
+    )
+    assert len(shown) > len(terminal(found, colour=False).splitlines())
 
 
 def test_a_finding_says_since_when_by_whom_and_whether_it_is_still_there() -> None:
@@ -129,8 +150,8 @@ def test_lists_end_and_say_how_much_is_left_out() -> None:
     assert "410 more in the job summary" in page.comment(many, "https://example.org/run")
     assert "130 more" in page.summary(many)
     shown = terminal(many, colour=False)
-    assert "and 350 leaked secrets more" in shown
-    assert "and 10 warnings more" in shown
+    assert "and 350 more leaked secrets;" in shown
+    assert "and 10 more warnings;" in shown
     assert page.comment(many).count("z36ba5tdau7t74h3") == page.COMMENT_ROWS
 
 

@@ -210,6 +210,7 @@ def test_laptop_compares_with_the_remotes_default_branch(
     git = Git.open(clone.root, os.environ)
     change = from_revisions(git, "", "", ORIGIN)
     assert list_commits(git, change).commits == [clone.head()]
+    assert change.label in {"origin/HEAD..HEAD", "origin/main..HEAD"}
 
 
 @pytest.mark.parametrize("revision", ["nonsense", "--output=/tmp/x", "-h"])
@@ -221,6 +222,12 @@ def test_unknown_revision(remote: Repository, revision: str) -> None:
 def test_no_base_to_be_found(remote: Repository) -> None:
     with pytest.raises(AirlockError, match="no branch of the remote"):
         from_revisions(Git.open(remote.root, os.environ), "", "", ORIGIN)
+
+
+def test_before_the_first_commit_there_is_no_change_yet(tmp_path: Path) -> None:
+    empty = Repository.create(tmp_path / "empty")
+    with pytest.raises(AirlockError, match="no commit yet"):
+        from_revisions(Git.open(empty.root, os.environ), "", "", ORIGIN)
 
 
 def test_token_is_not_in_the_repr() -> None:
