@@ -36,7 +36,7 @@ def secrets(rule: Rule, text: str) -> list[str]:
 def _reported(rule: Rule, line: str, match: str, value: str) -> bool:
     if rule.entropy and entropy(value) < rule.entropy:
         return False
-    if checks.weigh(rule.check, value) == 0:
+    if rule.check and checks.CHECKS[rule.check](value) == checks.REJECT:
         return False
     return not any(_allowed(each, line, match, value) for each in rule.allowances)
 
