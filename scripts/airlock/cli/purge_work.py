@@ -191,7 +191,7 @@ class Work:
             place = self._fresh("check")
             verified = verify(git, after, place, order=order, plan=made, rewrite=rewrite)
             verification = replace(verified, checks=(*verified.checks, same))
-        refs = _refs(git)
+        refs = git.refs()
         return order, Prepared(after, refs, made, rewrite, verification)
 
     def scene(self, git: Git, app_id: int) -> Scene:
@@ -252,11 +252,6 @@ class Work:
             Needle(label=f"{record.rule.id}-{name[:6]}", secret=record.secret)
             for name, record in zip(sorted(names), chosen, strict=True)
         ]
-
-
-def _refs(git: Git) -> dict[str, str]:
-    rows = git.lines("for-each-ref", "--format=%(objectname) %(refname)")
-    return {name: sha for sha, _, name in (row.partition(" ") for row in rows)}
 
 
 def _read(path: str) -> bytes:

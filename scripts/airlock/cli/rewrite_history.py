@@ -238,8 +238,7 @@ def _backup(work: Work, recipient: str) -> int:
 
     git = work.mirror()
     rules = Administration(work.api, work.repository).rules()
-    lines = git.lines("for-each-ref", "--format=%(objectname) %(refname)")
-    refs = {name: sha for sha, _, name in (line.partition(" ") for line in lines)}
+    refs = git.refs()
     said = backup.manifest(work.repository, work.default_branch, refs, rules, now=work.now)
     target = work.folder / BACKUP
     with work.console.progress("Encrypting the backup"):

@@ -257,6 +257,11 @@ class Git(msgspec.Struct, frozen=True, dict=True):
             return self.lines("merge-base", "--end-of-options", one, other)[0]
         return None
 
+    def refs(self) -> dict[str, str]:
+        """Return the id of every ref, by full name."""
+        lines = self.lines("for-each-ref", "--format=%(objectname) %(refname)")
+        return {name: identity for identity, _, name in (line.partition(" ") for line in lines)}
+
     def entry(self, commit: str, path: str) -> str | None:
         """Return the id of what stands at `path` in `commit` (empty for the index), if anything."""
         name = f"{commit}:{path}"

@@ -76,8 +76,7 @@ def fresh(git: Git, server: Mapping[str, str]) -> None:
     Raises:
         AirlockError: A ref differs.
     """
-    lines = git.lines("for-each-ref", "--format=%(objectname) %(refname)")
-    here = {name: identity for identity, name in (line.split(" ", 1) for line in lines)}
+    here = git.refs()
     there = {
         name: identity
         for name, identity in server.items()

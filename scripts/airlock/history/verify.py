@@ -97,8 +97,8 @@ class _Claim:
         self._explain = Explainer(order.needles)
         self._map = rewrite.objects
         self._added = set(rewrite.added)
-        self._old_refs = _refs(self._before)
-        self._new_refs = _refs(self._clone)
+        self._old_refs = self._before.refs()
+        self._new_refs = self._clone.refs()
         self._graph = _graph(self._before)
 
     def refs(self) -> Iterator[str]:
@@ -122,7 +122,7 @@ class _Claim:
         if expected != self._new_refs:
             wrong = expected.items() ^ self._new_refs.items()
             yield f"{len({name for name, _ in wrong})} refs are not where they should be"
-        kept = {n: i for n, i in _refs(self._after).items() if not n.startswith(_PUSHED)}
+        kept = {n: i for n, i in self._after.refs().items() if not n.startswith(_PUSHED)}
         if kept != {n: i for n, i in self._old_refs.items() if not n.startswith(_PUSHED)}:
             yield "refs that are not pushed have changed"
         planned = {(ref.old, ref.to or ref.name) for ref in self._plan.of("rewritten", "renamed")}
@@ -325,11 +325,6 @@ class _Entry:
             if key in {b"author", b"committer", b"tagger"}:
                 self.dates.append(key + b" " + line.rpartition(b">")[2])
             self.lines.append(line)
-
-
-def _refs(git: Git) -> dict[str, str]:
-    lines = git.lines("for-each-ref", "--format=%(objectname) %(refname)")
-    return {name: identity for identity, name in (line.split(" ", 1) for line in lines)}
 
 
 def _graph(git: Git) -> dict[str, list[str]]:
