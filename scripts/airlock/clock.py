@@ -7,6 +7,7 @@ slow machine look like a broken one.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +50,10 @@ class ScaledClock:
     def now(self) -> float:
         """Return scaled seconds since the Unix epoch."""
         return self.origin + (time.time() - self.origin) * self.factor
+
+    def today(self) -> dt.date:
+        """Return the day in UTC."""
+        return dt.datetime.fromtimestamp(self.now(), tz=dt.UTC).date()
 
     def sleep(self, seconds: float) -> None:
         """Sleep for `seconds` of scaled time; a negative span is none."""

@@ -68,7 +68,7 @@ def command(
       airlock allow z36ba5tdau7t74h3 --reason "a documented example"
     """
     environ, console = os.environ, console_for(os.environ)
-    today = dt.datetime.fromtimestamp(clock_from(environ).now(), tz=dt.UTC).date()
+    today = clock_from(environ).today()
     if not all(map(allow.FINGERPRINT.fullmatch, fingerprints)):
         # Not quoted: it may be the secret itself.
         raise AirlockError(

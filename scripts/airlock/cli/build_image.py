@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import resource
 import time
@@ -270,7 +269,7 @@ class _Building:
             label=f"the image of {self.order.service}",
             read=lambda reading: traces.watch(read(reading)),
         )
-        today = dt.datetime.fromtimestamp(clock_from(self.environ).now(), tz=dt.UTC).date()
+        today = clock_from(self.environ).today()
         found = scan(work, self.config, today=today, environ=self.environ, console=self.console)
         return found.result
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import re
 import resource
@@ -184,14 +183,14 @@ def command(
     signal.signal(signal.SIGTERM, _interrupted)
     environ = os.environ
     _check_event(phase, environ)
-    now = clock_from(environ).now()
+    clock = clock_from(environ)
     work = Work(
         repository=_repository(repository, environ),
         folder=Path(folder).resolve(),
         environ=environ,
         console=console_for(environ),
-        today=dt.datetime.fromtimestamp(now, tz=dt.UTC).date(),
-        now=now,
+        today=clock.today(),
+        now=clock.now(),
     )
     wanted = Wanted(
         needles=needles,

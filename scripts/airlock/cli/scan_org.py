@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import resource
@@ -139,7 +138,7 @@ def command(
     outcomes: dict[tuple[str, int], fleet.Outcome] = {}
     own = plan.shards[shard - 1]
     for key, outcome in scan_shard(
-        own, config_path, today=_today(), environ=os.environ, console=console
+        own, config_path, today=clock_from(os.environ).today(), environ=os.environ, console=console
     ):
         outcomes[key] = outcome
         # At once: should this machine die, what it has done is not lost.
@@ -172,7 +171,7 @@ def _report(plan: files.Plan, place: Path, paths: dict[str, str], console: Conso
             except AirlockError as error:
                 unreadable.append(str(error))
     found = fleet.merge(plan.shards, outcomes)
-    whole = fleet.together(found, _today().isoformat())
+    whole = fleet.together(found, clock_from(os.environ).today().isoformat())
     if paths["json"]:
         text = json.dumps(files.audit(found, whole), indent=2)
         _write(Path(paths["json"]), f"{text}\n")
@@ -190,10 +189,6 @@ def _report(plan: files.Plan, place: Path, paths: dict[str, str], console: Conso
     if found.blocking:
         return _FAILED
     return _ERROR if found.failures else _OK
-
-
-def _today() -> dt.date:
-    return dt.datetime.fromtimestamp(clock_from(os.environ).now(), tz=dt.UTC).date()
 
 
 def _read(path: Path) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import resource
 import sys
@@ -204,7 +203,7 @@ def command(
     )
     from airlock.cli.scan_run import ask, scan  # noqa: PLC0415 - a wrong option needs no engine
 
-    today = dt.datetime.fromtimestamp(clock_from(environ).now(), tz=dt.UTC).date()
+    today = clock_from(environ).today()
     scanned = scan(work, config_path, today=today, environ=environ, console=console)
     if liveness:
         scanned = ask(scanned, environ)
