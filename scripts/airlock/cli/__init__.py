@@ -10,6 +10,7 @@ import difflib
 import importlib
 import inspect
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -141,6 +142,8 @@ def run(argv: Sequence[str], *, group: click.Group | None = None) -> int:
     A crash is exit code 2 and never shows an exception's message: it may quote what was scanned.
     ``AIRLOCK_DEBUG=1`` adds the stack, still without messages.
     """
+    # A crash must not leave what was read in a file.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     console = console_for(os.environ)
     try:
         result = (group or airlock).main(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,8 +82,6 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool, sbom
       airlock build-image --service shop
       airlock build-image --service shop --no-push --engine buildah
     """
-    # A crash must not leave what was read in a file.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     environ = dict(os.environ)
     # Neither the build nor what runs before it gets more of them than it is to have.
     given = secrets_of(environ.pop(SECRETS, ""))

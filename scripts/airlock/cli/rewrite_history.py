@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
 import tempfile
 from pathlib import Path
@@ -178,8 +177,7 @@ def command(
     """
     from airlock.cli.purge_work import Wanted, Work  # noqa: PLC0415 - needs the history family
 
-    # A crash must not leave what was read in a file; and being told to stop must put rules back.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Being told to stop must put rules back.
     signal.signal(signal.SIGTERM, _interrupted)
     environ = os.environ
     _check_event(phase, environ)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -117,8 +116,6 @@ def command(
 
     Exit codes: 0 no secret, 1 secrets found, 2 something could not be scanned.
     """
-    # A crash must not leave what was read in a file.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     console, place = console_for(os.environ), Path(folder)
     if phase == "plan":
         made = make_plan(

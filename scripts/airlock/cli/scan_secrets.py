@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -178,8 +177,6 @@ def command(
 
     Exit codes: 0 no secret, 1 secrets found, 2 could not scan.
     """
-    # A crash must not leave what was read in a file.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     environ = {**os.environ, **({"GITHUB_EVENT_PATH": event_path} if event_path else {})}
     console = console_for(environ)
     folder = Path(path)
