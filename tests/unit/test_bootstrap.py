@@ -80,20 +80,28 @@ class Product:
 
 
 @pytest.fixture(scope="session")
-def home_with_uv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home that holds uv, which takes longest, and a warm cache of wheels."""
+def first_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with uv, which takes longest, a warm cache of wheels, and the environment."""
     product = lay_out(tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("home"))
     code, _, err = product.run()
     assert code == 3, err
-    shutil.rmtree(product.environment())
+    shutil.rmtree(product.environment() / "compiled")
     return product.home
 
 
 @pytest.fixture
-def product(tmp_path: Path, home_with_uv: Path) -> Product:
+def ready(tmp_path: Path, first_home: Path) -> Product:
+    """A product whose environment is there."""
     home = tmp_path / "home"
-    shutil.copytree(home_with_uv, home, symlinks=True, copy_function=os.link)
+    shutil.copytree(first_home, home, symlinks=True, copy_function=os.link)
     return lay_out(tmp_path / "product", home)
+
+
+@pytest.fixture
+def product(ready: Product) -> Product:
+    """A product whose environment is still to be made."""
+    shutil.rmtree(ready.environment())
+    return ready
 
 
 def lay_out(root: Path, home: Path) -> Product:
@@ -160,40 +168,38 @@ def test_the_command_runs_isolated_with_exactly_the_lock_where_the_caller_is(
     assert not list(workspace.iterdir())
 
 
-def test_an_action_that_is_downloaded_anew_is_not_compiled_anew(product: Product) -> None:
-    product.run()
-    compiled = product.environment() / "compiled"
+def test_an_action_that_is_downloaded_anew_is_not_compiled_anew(ready: Product) -> None:
+    ready.run()
+    compiled = ready.environment() / "compiled"
     (kept,) = [file for file in compiled.rglob("*.pyc") if file.name.startswith("__main__")]
-    assert not list(product.root.rglob("*.pyc"))
+    assert not list(ready.root.rglob("*.pyc"))
     before = kept.stat().st_ino
     # As it comes from an archive: other files, with the times that they had.
-    for file in (product.root / "scripts" / "airlock").iterdir():
+    for file in (ready.root / "scripts" / "airlock").iterdir():
         fresh = file.with_suffix(".new")
         shutil.copy2(file, fresh)
         fresh.replace(file)
-    product.run()
+    ready.run()
     assert kept.stat().st_ino == before
-    main = product.root / "scripts" / "airlock" / "__main__.py"
+    main = ready.root / "scripts" / "airlock" / "__main__.py"
     main.write_text("def main():\n    return 5\n", encoding="utf-8")
-    assert product.run()[0] == 5
+    assert ready.run()[0] == 5
 
 
-def test_a_second_run_needs_no_installer(product: Product) -> None:
-    assert product.run()[0] == 3
-    for uv in product.home.glob("uv-*"):
+def test_a_second_run_needs_no_installer(ready: Product) -> None:
+    for uv in ready.home.glob("uv-*"):
         shutil.rmtree(uv)
     with index(hangs=True) as server:
-        assert product.run(PIP_INDEX_URL=server.url, UV_DEFAULT_INDEX=server.url)[0] == 3
+        assert ready.run(PIP_INDEX_URL=server.url, UV_DEFAULT_INDEX=server.url)[0] == 3
         assert not server.asked.is_set()
 
 
-def test_another_lock_is_another_environment(product: Product) -> None:
-    product.run()
-    product.lock.write_text(one_package("pluggy"), encoding="utf-8")
-    code, out, _ = product.run()
+def test_another_lock_is_another_environment(ready: Product) -> None:
+    ready.lock.write_text(one_package("pluggy"), encoding="utf-8")
+    code, out, _ = ready.run()
     assert code == 3
     assert json.loads(out)["modules"] == []
-    assert len(list(product.home.glob("tiny-*"))) == 2
+    assert len(list(ready.home.glob("tiny-*"))) == 2
 
 
 def test_nothing_of_the_checkout_takes_part(product: Product, tmp_path: Path) -> None:
@@ -282,24 +288,23 @@ def test_jobs_that_race_share_one_environment(product: Product) -> None:
     assert {output["prefix"] for output in outputs} == {str(product.environment())}
 
 
-def test_an_environment_whose_python_is_gone_is_made_again(product: Product) -> None:
-    product.run()
-    python = product.environment() / "bin" / "python"
+def test_an_environment_whose_python_is_gone_is_made_again(ready: Product) -> None:
+    python = ready.environment() / "bin" / "python"
     python.unlink()
     python.symlink_to("/nonexistent/python")
-    assert product.run()[0] == 3
+    assert ready.run()[0] == 3
 
 
-def test_the_process_that_the_runner_signals_is_the_command(product: Product) -> None:
-    process = product.start("tiny", "wait")
+def test_the_process_that_the_runner_signals_is_the_command(ready: Product) -> None:
+    process = ready.start("tiny", "wait")
     assert int(process.stdout.readline()) == process.pid
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 77
     process.communicate()
 
 
-def test_the_command_reads_what_the_caller_sends(product: Product) -> None:
-    process = product.start("tiny", "read")
+def test_the_command_reads_what_the_caller_sends(ready: Product) -> None:
+    process = ready.start("tiny", "read")
     assert process.communicate("from the caller", timeout=60) == ("from the caller", "")
 
 
@@ -325,25 +330,29 @@ def test_into_leaves_a_folder_alone_that_is_not_ours(product: Product, tmp_path:
 
 
 @pytest.mark.parametrize("arguments", [("nosuch", "hello"), ("../uv", "x"), ("tiny",), ("--into",)])
-def test_a_wrong_call_is_one_line(product: Product, arguments: tuple[str, ...]) -> None:
-    code, out, err = product.run(*arguments)
+def test_a_wrong_call_is_one_line(ready: Product, arguments: tuple[str, ...]) -> None:
+    code, out, err = ready.run(*arguments)
     assert (code, err, len(out.splitlines())) == (2, "", 1)
     assert out.startswith("::error title=Airlock::")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_home_of_another_user_is_not_trusted(product: Product, tmp_path: Path) -> None:
-    os.chown(product.home, 12345, 12345)
-    code, out, _ = product.run()
+def test_a_home_of_another_user_is_not_trusted(ready: Product, tmp_path: Path) -> None:
+    os.chown(ready.home, 12345, 12345)
+    code, out, _ = ready.run()
     assert code == 2
     assert out.endswith("not a folder of yours. Set AIRLOCK_HOME to one that is.\n")
     tools, user = tmp_path / "tools", tmp_path / "user"
     (tools / "airlock").mkdir(parents=True)
     os.chown(tools / "airlock", 12345, 12345)
-    assert product.run(
-        "uv", "x", AIRLOCK_HOME="", XDG_CACHE_HOME=str(user), RUNNER_TOOL_CACHE=str(tools)
+    user.mkdir()
+    ready.home.rename(user / "airlock")
+    os.chown(user / "airlock", 0, 0)
+    code, out, _ = ready.run(
+        AIRLOCK_HOME="", XDG_CACHE_HOME=str(user), RUNNER_TOOL_CACHE=str(tools)
     )
-    assert (user / "airlock" / "lock").exists()
+    assert code == 3
+    assert json.loads(out)["prefix"].startswith(str(user / "airlock"))
 
 
 # --- Finding a Python -------------------------------------------------------------------------
