@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from airlock.leaks.engine.scan import Engine
 from airlock.leaks.generic import lone
 from airlock.leaks.piece import Piece, Place
+from unit.leaks.engine.engines import basic
 from unit.leaks.generic.generic_support import filled, maker
 
 
@@ -69,7 +69,7 @@ def test_a_token_without_a_signature_is_left_to_its_rule() -> None:
 
 
 def test_the_engine_reports_it_once_and_only_of_a_whole_file() -> None:
-    engine = Engine()
+    engine = basic()
     value = maker()["mixed"]
     place = Place(path="secrets/db_password")
     (found,) = engine.scan(Piece(place=place, text=f"{value}\n".encode(), whole=True))
