@@ -95,21 +95,6 @@ def test_a_failing_suite_is_told_by_name_and_without_the_token(shop: Lab, servic
     assert "eyJ" not in output
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [("", "the suite holds no tests"), ("import nothing_of_the_kind\n", "failed")],
-    ids=["empty", "broken import"],
-)
-def test_a_suite_that_cannot_run_does_not_pass(
-    shop: Lab, service: str, text: str, reason: str
-) -> None:
-    shop.configure(service, SUITE)
-    suite(shop, text)
-    code, output = shop.run("smoke-test", "--service", service)
-    assert code == 1
-    assert reason in output
-
-
 def test_a_tag_that_is_not_there_is_refused(shop: Lab, service: str) -> None:
     shop.configure(service, INVOKER)
     code, output = shop.run("smoke-test", "--service", service, "--tag", "green")

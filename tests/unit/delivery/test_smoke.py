@@ -49,6 +49,18 @@ def test_tokens_are_cut_out_even_in_part() -> None:
     assert redacted("'Bearer eyJhb...C1vJZi5'") == "'Bearer ***'"
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "the suite holds no tests"), ("import nothing_of_the_kind\n", "collection failure")],
+    ids=["empty", "broken import"],
+)
+def test_a_suite_that_cannot_run_does_not_pass(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "test_it.py").write_text(text)
+    result = run_suite(tmp_path, tmp_path, "http://x", token="", timeout=60.0, environ=os.environ)
+    assert not result.passed
+    assert reason in result.reason
+
+
 def test_a_suite_that_hangs_is_killed_with_everything_it_started(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     (tmp_path / "test_it.py").write_text(
