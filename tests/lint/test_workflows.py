@@ -86,6 +86,20 @@ def no_caches(text: str) -> list[str]:
     return [use for use, _ in USES.findall(text) if use.startswith("actions/cache")]
 
 
+def no_call_cancels_another(text: str) -> list[str]:
+    """Jobs of one group cancel each other also within a run: a caller may call us twice."""
+    parsed = document(text)
+    if "workflow_call" not in (parsed.get("on") or {}):
+        return []
+    return [
+        key
+        for key, job in parsed["jobs"].items()
+        if (job.get("concurrency") or {}).get("cancel-in-progress")
+        and not {f"inputs.{name}" for name in ("source", "config")}
+        <= {*re.findall(r"inputs\.[a-z-]+", job["concurrency"]["group"])}
+    ]
+
+
 def no_inherited_secrets(text: str) -> list[str]:
     """Secrets are passed one by one, by name."""
     return re.findall(r"secrets:\s*inherit|toJSON\(\s*secrets\s*\)", text)
@@ -128,6 +142,9 @@ OF_WORKFLOWS: dict[Rule, str] = {
     no_permissions_at_the_top: "permissions: read-all\njobs: {a: {}}",
     permissions_have_reasons: "jobs: {a: {permissions: {contents: write}}}  # Reasons.",
     no_kept_credentials: f"jobs: {{a: {{steps: [{{uses: actions/checkout@{'0' * 40}}}]}}}}",
+    no_call_cancels_another: (
+        "on: {workflow_call: }\njobs: {a: {concurrency: {group: x, cancel-in-progress: true}}}"
+    ),
     no_caches: f"    - uses: actions/cache@{'0' * 40} # v6.1.0\n",
 }
 
