@@ -95,6 +95,7 @@ def test_a_secret_that_a_later_layer_deletes_is_found_and_stays_here(yard: Yard)
     assert ran.code == 1, ran.everything()
     assert "🚫 shop: no image" in ran.summary
     assert "layer 3" in ran.summary
+    assert re.search(r"\| 3 \| `COPY … /app/` \|", ran.summary)
     assert "app&#47;key.txt" in ran.summary
     assert "!app/key.txt" in ran.out
     assert "::error" in ran.out

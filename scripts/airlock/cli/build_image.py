@@ -18,7 +18,8 @@ from airlock.clock import clock_from
 from airlock.delivery.build import checks, engines, hook, layout, registry, source
 from airlock.delivery.build import sbom as listing
 from airlock.delivery.build.order import SECRETS, order, origin_of, secrets_of
-from airlock.delivery.build.report import Built, build_page
+from airlock.delivery.build.process import hiding
+from airlock.delivery.build.report import Built, build_page, guilty
 from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.errors import AirlockError
 from airlock.git import Git
@@ -143,6 +144,19 @@ def _foreign(environ: Mapping[str, str]) -> bool:
     return name in _FOREIGN
 
 
+def _layers(
+    image: layout.Image, result: Result, traces: Traces, work: Order
+) -> tuple[tuple[int, str], ...]:
+    """Return which layers hold a secret, and what made them."""
+    spots = [spot.path for each in result.blocking for spot in each.places]
+    paths = [*spots, *(path for _, path in traces.found)]
+    everywhere = [*paths, *(spot.path for each in result.findings for spot in each.places)]
+    # What stands in the history may be the secret: then no instruction is quoted.
+    shown = not any(path.startswith(("config", "manifest")) for path in everywhere)
+    hide = hiding(tuple(work.values.values()))
+    return tuple((number, hide(text)) for number, text in guilty(image, paths, shown=shown))
+
+
 @dataclass
 class _Building:
     """One build, from the commands before it to the push.
@@ -207,6 +221,7 @@ class _Building:
                 image=image,
                 traces=tuple(traces.found),
                 findings=len(result.blocking),
+                layers=_layers(image, result, traces, work),
             )
             self._say(built)
             if self.sbom and not built.refused:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"oci-layout|index\.json|blobs/sha256/[0-9a-f]{64}")
 _CHUNK = 1 << 20
+_SHOWN = 80
+_TAIL = re.compile(r"\s*# buildkit$")
+_RUN = re.compile(r"(?:RUN )?(?:\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
+_SUM = re.compile(r"\b(?:file|dir|multi):[0-9a-f]{8,}(?: in)? ")
 
 
 class _Descriptor(msgspec.Struct, rename="camel"):
@@ -38,6 +42,17 @@ class _Manifest(msgspec.Struct):
     layers: list[_Descriptor]
 
 
+class _Step(msgspec.Struct):
+    created_by: str = ""
+    empty_layer: bool = False
+
+
+class _Config(msgspec.Struct):
+    """An image's configuration (OCI image specification, config.md)."""
+
+    history: list[_Step] = []
+
+
 @dataclass(frozen=True)
 class Image:
     """A built image.
@@ -47,12 +62,15 @@ class Image:
         digest: Of its manifest, ``sha256:…``: what registries know it by.
         layers: How many it has.
         size: Bytes that a registry keeps of it.
+        made_by: What made each layer, as the history says it, from the lowest; empty where it does
+            not tell. May hold what must not be shown, see `instruction`.
     """
 
     folder: Path
     digest: str
     layers: int
     size: int
+    made_by: tuple[str, ...] = ()
 
 
 def image(folder: Path) -> Image:
@@ -70,7 +88,30 @@ def image(folder: Path) -> Image:
     digest = found[0].digest
     manifest = _read(folder / "blobs" / digest.replace(":", "/"), _Manifest)
     parts = (found[0], manifest.config, *manifest.layers)
-    return Image(folder, digest, len(manifest.layers), sum(part.size for part in parts))
+    config = _read(folder / "blobs" / manifest.config.digest.replace(":", "/"), _Config)
+    steps = tuple(step.created_by for step in config.history if not step.empty_layer)
+    # Whoever squashes layers leaves a history that is none of the layers'.
+    made_by = steps if len(steps) == len(manifest.layers) else ()
+    return Image(folder, digest, len(manifest.layers), sum(part.size for part in parts), made_by)
+
+
+def instruction(made_by: str) -> str:
+    """Return the instruction of a Dockerfile that a builder writes into the history, for people.
+
+    Values of arguments, which BuildKit and others put before the command of RUN, are left out.
+
+    >>> instruction("RUN |1 USER=robin /bin/sh -c make all # buildkit")
+    'RUN make all'
+    >>> instruction("/bin/sh -c #(nop) COPY file:0123456789abcdef in /app/ ")
+    'COPY … /app/'
+    """
+    text = _TAIL.sub("", made_by).removeprefix("/bin/sh -c #(nop)").strip()
+    if found := _RUN.match(text):
+        text = f"RUN {text[found.end() :]}"
+    elif "|" in text[:5]:
+        return "RUN …"
+    text = " ".join(_SUM.sub("… ", text).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -6,7 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airlock.delivery.build.layout import instruction
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airlock.delivery.build.checks import Remark
     from airlock.delivery.build.layout import Image
     from airlock.delivery.build.order import Order
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 _SPECIAL = re.compile(r"([\\*_{}\[\]<>|#~!])")
 _MEGA = 1e6
 _SHORT = 12
+_LAYER = re.compile(r"layer (\d+) \(")
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Built:
         remarks: About the Dockerfile.
         traces: Build secrets that stand in the image: name, and where.
         findings: How many secrets the scan found that block.
+        layers: Numbers of the layers that hold something, and the instruction that made each.
         pushed: Whether the registry has it.
         packages: How many it is made of; None if they were not listed.
         seconds: How long each part took, by its name.
@@ -38,6 +44,7 @@ class Built:
     remarks: tuple[Remark, ...] = ()
     traces: tuple[tuple[str, str], ...] = ()
     findings: int = 0
+    layers: tuple[tuple[int, str], ...] = ()
     pushed: bool = False
     packages: int | None = None
     seconds: tuple[tuple[str, float], ...] = ()
@@ -91,6 +98,9 @@ def build_page(built: Built) -> str:
     if built.traces:
         lines += ["", "| build secret | stands in |", "| --- | --- |"]
         lines += [f"| `{name}` | {_escaped(place)} |" for name, place in built.traces]
+    if built.layers:
+        lines += ["", "| layer | made by |", "| --- | --- |"]
+        lines += [f"| {number} | `{_cell(made_by)}` |" for number, made_by in built.layers]
     if built.remarks:
         lines += ["", "| line | about the Dockerfile |", "| --- | --- |"]
         lines += [f"| {each.line or ''} | {_escaped(each.what)} |" for each in built.remarks]
@@ -107,3 +117,24 @@ def _escaped(text: str) -> str:
 
 def _code(text: str) -> str:
     return text.replace("`", "'")
+
+
+def _cell(text: str) -> str:
+    return _code(text).replace("|", "\\|")
+
+
+def guilty(image: Image, paths: Iterable[str], *, shown: bool) -> tuple[tuple[int, str], ...]:
+    """Return which layers hold what stands at `paths`, and what made each of them.
+
+    Args:
+        image: What was built.
+        paths: Places in it, as the scan names them.
+        shown: Whether an instruction may be shown in full; else its first word must do.
+    """
+    numbers = {int(found[1]) for path in paths if (found := _LAYER.match(path))}
+    told = []
+    for number in sorted(numbers):
+        made_by = image.made_by[number - 1] if number <= len(image.made_by) else ""
+        text = instruction(made_by)
+        told.append((number, text if shown else f"{text.partition(' ')[0]} …"))
+    return tuple(each for each in told if each[1].strip(" …"))
