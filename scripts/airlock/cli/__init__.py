@@ -7,6 +7,7 @@ family run without the Google clients, and the deploy family without the scanner
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import inspect
 import os
@@ -35,6 +36,8 @@ ERROR = 2
 
 INTERRUPTED = 130
 """Ended by SIGINT, as shells report it."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Entry(NamedTuple):
@@ -178,6 +181,9 @@ def _line(error: AirlockError | click.ClickException) -> str:
 def _crash(error: BaseException) -> str:
     import traceback  # noqa: PLC0415 - most runs do not crash
 
+    if isinstance(error, OSError) and error.errno in _FULL:
+        full = AirlockError("the disk is full", fix="Free some of it, or set TMPDIR elsewhere")
+        return str(full)
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1]
     line = f"Internal error: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}."

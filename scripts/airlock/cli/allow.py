@@ -93,7 +93,11 @@ def command(
         )
         for fingerprint in fingerprints
     ]
-    write(Git.open(Path(path), environ).root, entries)
+    git = Git.open(Path(path), environ)
+    if git.git_dir == git.root:
+        fix = "Run it in a clone that has the files"
+        raise AirlockError("a bare repository has no files", where=path, fix=fix)
+    write(git.root, entries)
     for remark in _unknown(rule, environ):
         console.info(remark)
     console.info(f"{allow.PATH}: {len(entries)} added. Commit it to the base branch.")

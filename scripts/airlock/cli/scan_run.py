@@ -75,6 +75,11 @@ def scan(
     if job.git and (job.trusted or job.source == "change"):
         known = trusted.read(job.git, job.trusted, config_path)
     rules, remarks = _rules(known, cache)
+    if cache is None:
+        remarks.append(
+            "Compiled rules are kept nowhere, so that each scan makes them anew: set AIRLOCK_HOME"
+            " to a folder of your own"
+        )
     engine = _engine(rules, cache)
     tally, excluded = Tally(), set[str]()
 

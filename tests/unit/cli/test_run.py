@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def test_no_command_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> N
         (AirlockError("gone", where="a.yml:3", fix="Add it"), 2, "a.yml:3: gone. Add it."),
         (KeyboardInterrupt(), 130, ""),
         (ValueError("hunter2"), 2, "Internal error: ValueError at test_run.py:"),
+        (OSError(errno.ENOSPC, "hunter2"), 2, "the disk is full. Free some of it"),
     ],
 )
 def test_every_failure_has_its_code_and_its_line(
@@ -133,3 +135,25 @@ def test_what_cannot_be_said_is_no_pass() -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
         said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
     assert said.returncode not in {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("start", "code"),
+    [
+        ("exec >&-; ", 0),
+        ("exec 2>&-; ", 0),
+        ("PYTHONIOENCODING=ascii ", 0),
+        ("exec >/dev/full; ", 2),
+    ],
+)
+def test_outputs_may_be_closed_full_or_of_another_encoding(start: str, code: int) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{start}{sys.executable} -m airlock deploy-canary --help"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == (code == 2)
