@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 
+_ERROR = 2
 _OBJECTS = 50_000
 """New objects after which Python looks for garbage: what starts a command is none, nor little."""
 
@@ -25,9 +26,12 @@ def main() -> int:
         # Whoever read it has enough: the interpreter's own end makes that an exit code.
         return code
     except OSError as error:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"airlock: standard output: cannot be written ({error.strerror}).\n")
-        os._exit(2)
+        if code != _ERROR:  # else the command itself failed of it, and has said so
+            with contextlib.suppress(OSError):
+                sys.stderr.write(
+                    f"airlock: standard output: cannot be written ({error.strerror}).\n"
+                )
+        os._exit(_ERROR)
     # That end takes apart all that was loaded, object by object: 20 ms, for the system to do at
     # once. Commands have joined their threads by now, and left their contexts.
     os._exit(code)

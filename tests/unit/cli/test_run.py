@@ -148,7 +148,7 @@ def test_what_cannot_be_said_is_no_pass() -> None:
 )
 def test_outputs_may_be_closed_full_or_of_another_encoding(start: str, code: int) -> None:
     done = subprocess.run(
-        ["/bin/sh", "-c", f"{start}{sys.executable} -m airlock deploy-canary --help"],
+        ["/bin/sh", "-c", f"{start}{sys.executable} -m airlock allow --help"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SCRIPTS)},
         capture_output=True,
         text=True,
