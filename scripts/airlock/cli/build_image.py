@@ -196,7 +196,8 @@ class _Building:
             work.build.args,
             lambda image: registry.digest_of(image, self.environ),
         )
-        source.refuse_credentials(work, self.environ)
+        if self.engine.name != "cloud-build":  # they are not sent there
+            source.refuse_credentials(work, self.environ)
         self._annotate(remarks)
         built = Built(work, self.engine.name, None, remarks)
         if built.refused:
