@@ -1,158 +1,181 @@
-"""Workload Identity Federation on loopback, as google-github-actions/auth leaves it in a job; TLS.
-
-The credential configuration names GitHub's token endpoint and the Security Token Service, as the
-real one does (RFC 8693, and google-auth's `identity_pool`). In front of each of the sandbox's APIs
-stands a TLS server that lets a request through only with an access token that is still good.
-"""
+"""Workload Identity Federation before the sandbox's APIs, with tokens that soon expire."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import datetime as dt
+import ipaddress
 import json
 import ssl
 import threading
-from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING
 
-import requests
-import trustme
+import aiohttp
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-AUDIENCE = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g"
-_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-_HOUR = 3600
+USES = 10
+"""Requests after which an access token has expired: a life that no slow machine shortens."""
+
+_JOB = "request-token-of-the-job"
 
 
 class Federation:
-    """A job's identity, whose access tokens last for a number of requests instead of an hour.
-
-    Args:
-        folder: For the configuration and the certificate authority's certificate.
-        apis: The sandbox's endpoints, by their variables.
-        requests: How many requests an access token is good for.
+    """GitHub's token endpoint, Google's token exchange, and APIs that want what comes of them.
 
     Attributes:
-        environ: Variables of a process that is to have this identity; complete once entered.
-        issued: Access tokens that were issued, in order.
-        refused: Requests with one that was not good any more.
-        ended: Whether GitHub gives the job no more tokens.
+        refusals: How often the job's next requests for a token are answered 503.
+        over: Whether GitHub gives the job no token any more.
+        renewals: How often credentials were renewed.
     """
 
-    def __init__(self, folder: Path, apis: Mapping[str, str], requests: int) -> None:
-        self.environ: dict[str, str] = {}
-        self.issued: list[str] = []
-        self.refused = 0
-        self.ended = False
-        self._folder = folder
-        self._apis = apis
-        self._requests = requests
-        self._left = 0
-        self._lock = threading.Lock()
-        self._exits = ExitStack()
-        self._asked = "request-" + "token"
+    def __init__(self, behind: Mapping[str, str]) -> None:
+        self._behind = behind
+        self._subjects: set[str] = set()
+        self._left: dict[str, int] = {}
+        self.refusals = 0
+        self.over = False
+        self.renewals = 0
 
-    def __enter__(self) -> Self:
-        authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(tls)
-        trusted = self._folder / "authority.pem"
-        authority.cert_pem.write_to_path(str(trusted))
-        own = self._serve(tls, "")
-        configuration = self._folder / "credentials.json"
-        configuration.write_text(json.dumps(self._configuration(own)))
-        self.environ = {
-            **{variable: self._serve(tls, url) for variable, url in self._apis.items()},
-            "GOOGLE_APPLICATION_CREDENTIALS": str(configuration),
-            "REQUESTS_CA_BUNDLE": str(trusted),
+    def app(self) -> web.Application:
+        made = web.Application()
+        made.router.add_get("/job/token", self._job_token)
+        made.router.add_post("/sts/v1/token", self._exchange)
+        made.router.add_route("*", "/{path:.*}", self._pass_on)
+        return made
+
+    async def _job_token(self, request: web.Request) -> web.Response:
+        if self.over or request.headers.get("Authorization") != f"Bearer {_JOB}":
+            return web.json_response({"message": "job is completed"}, status=400)
+        if self.refusals:
+            self.refusals -= 1
+            return web.Response(status=503)
+        subject = f"subject-{self.renewals}"
+        self._subjects.add(subject)
+        return web.json_response({"value": subject})
+
+    async def _exchange(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        try:
+            self._subjects.remove(str(form["subject_token"]))
+        except KeyError:
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        self.renewals += 1
+        token = f"access-{self.renewals}"
+        self._left[token] = USES
+        return web.json_response({
+            "access_token": token,
+            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "token_type": "Bearer",
+            "expires_in": 3600,
+        })  # fmt: skip
+
+    async def _pass_on(self, request: web.Request) -> web.Response:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not self._left.get(token):
+            error = {"code": 401, "status": "UNAUTHENTICATED", "message": "invalid credentials"}
+            return web.json_response({"error": error}, status=401)
+        self._left[token] -= 1
+        name = "CLOUD_RUN"
+        if request.path.startswith("/v3/"):
+            name = "MONITORING"
+        elif request.path == "/v2/entries:list":
+            name = "LOGGING"
+        url = self._behind[f"AIRLOCK_{name}_ENDPOINT"] + request.raw_path
+        headers = {"Content-Type": request.headers.get("Content-Type", "application/json")}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                request.method, url, data=await request.read(), headers=headers
+            ) as answer,
+        ):
+            return web.Response(
+                status=answer.status,
+                body=await answer.read(),
+                content_type=answer.content_type,
+            )
+
+
+@contextlib.contextmanager
+def federation(folder: Path, behind: Mapping[str, str]) -> Iterator[tuple[Federation, str]]:
+    """Serve one; yield it and its base address.
+
+    Writes ``ca.pem``, and ``credentials.json`` as google-github-actions/auth writes it.
+    """
+    found, context = Federation(behind), _tls(folder)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    runner = web.AppRunner(found.app(), shutdown_timeout=0.1)
+
+    async def start() -> int:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        port: int = runner.addresses[0][1]
+        return port
+
+    try:
+        url = f"https://127.0.0.1:{asyncio.run_coroutine_threadsafe(start(), loop).result(10)}"
+        source = {
+            "url": f"{url}/job/token?audience=pool",
+            "headers": {"Authorization": f"Bearer {_JOB}"},
+            "format": {"type": "json", "subject_token_field_name": "value"},
         }
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._exits.close()
-
-    def _configuration(self, own: str) -> dict[str, Any]:
-        return {
-            "type": "external_account",
-            "audience": AUDIENCE,
-            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-            "token_url": f"{own}/v1/token",
-            "credential_source": {
-                "url": f"{own}/oidc?audience=https:{AUDIENCE}",
-                "headers": {"Authorization": f"Bearer {self._asked}"},
-                "format": {"type": "json", "subject_token_field_name": "value"},
-            },
-        }
-
-    def _serve(self, tls: ssl.SSLContext, upstream: str) -> str:
-        federation = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if upstream:
-                    status, kind, answer = federation.forward(self, f"{upstream}{self.path}", body)
-                else:
-                    status, found = federation.identify(self, body)
-                    kind, answer = "application/json", json.dumps(found).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer  # noqa: N815 - http.server's
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        self._exits.callback(thread.join)
-        self._exits.callback(server.server_close)
-        self._exits.callback(server.shutdown)
-        return f"https://127.0.0.1:{server.server_port}"
-
-    def identify(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Answer as GitHub's token endpoint or the Security Token Service: status and JSON."""
-        if request.path.startswith("/oidc?"):
-            allowed = request.headers["Authorization"] == f"Bearer {self._asked}"
-            if self.ended or not allowed:
-                return 401, {"message": "the job has ended"}
-            return 200, {"value": f"subject-{len(self.issued)}"}
-        form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-        expected = (_EXCHANGE, AUDIENCE, f"subject-{len(self.issued)}")
-        if tuple(form.get(k) for k in ("grant_type", "audience", "subject_token")) != expected:
-            return 400, {"error": "invalid_grant", "error_description": "a stale subject token"}
-        with self._lock:
-            self.issued.append(f"access-{len(self.issued)}")
-            self._left = self._requests
-            return 200, {
-                "access_token": self.issued[-1],
-                "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
-                "token_type": "Bearer",
-                "expires_in": _HOUR,
-            }
-
-    def forward(
-        self, request: BaseHTTPRequestHandler, url: str, body: bytes
-    ) -> tuple[int, str, bytes]:
-        """Pass a request on if its access token is good: status, content type and body."""
-        with self._lock:
-            good = self.issued and request.headers["Authorization"] == f"Bearer {self.issued[-1]}"
-            if not good or not self._left:
-                self.refused += 1
-                error = {"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "expired"}}
-                return 401, "application/json", json.dumps(error).encode()
-            self._left -= 1
-        kind = request.headers.get("Content-Type", "application/json")
-        found = requests.request(
-            request.command, url, data=body, headers={"Content-Type": kind}, timeout=20
+        pool = (
+            "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g"
         )
-        return found.status_code, found.headers["Content-Type"], found.content
+        (folder / "credentials.json").write_text(
+            json.dumps(
+                {
+                    "type": "external_account",
+                    "audience": f"//iam.googleapis.com/{pool}",
+                    "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+                    "token_url": f"{url}/sts/v1/token",
+                    "credential_source": source,
+                }
+            )
+        )
+        yield found, url
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def _tls(folder: Path) -> ssl.SSLContext:
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    (folder / "ca.pem").write_bytes(pem)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (folder / "server.pem").write_bytes(pem + secret)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem")
+    return context

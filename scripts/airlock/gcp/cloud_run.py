@@ -63,6 +63,10 @@ _TRANSIENT = (
     ParseError,
 )
 
+_AGAIN = (*_TRANSIENT, google.auth.exceptions.RefreshError)
+"""What is worth another try. Whether a renewal was refused for good is not said, see `is_transient`
+of `credentials`."""
+
 
 class LostUpdateError(Exception):
     """The service changed between read and write, or refused the write for it: read again."""
@@ -227,7 +231,7 @@ class CloudRun:
 
         def worth_it(error: Exception) -> bool:
             silent = not isinstance(error, api.GoogleAPICallError)
-            return isinstance(error, _TRANSIENT) and not (silent and self._now() > given_up)
+            return isinstance(error, _AGAIN) and not (silent and self._now() > given_up)
 
         try:
             return call(
@@ -267,7 +271,7 @@ class CloudRun:
         try:
             generation = call(
                 once,
-                on=_TRANSIENT,
+                on=_AGAIN,
                 backoff=Backoff(deadline=budget),
                 sleep=self._sleep,
                 now=self._now,

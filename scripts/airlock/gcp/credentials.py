@@ -6,9 +6,7 @@ travels in the clear: a plaintext endpoint must be on this machine, and gets an 
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
-import os
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -16,15 +14,20 @@ from urllib.parse import urlsplit
 
 import google.auth
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from google.auth.credentials import AnonymousCredentials, with_scopes_if_required
+from google.auth.exceptions import (
+    DefaultCredentialsError,
+    GoogleAuthError,
+    RefreshError,
+    TransportError,
+)
 from google.auth.transport.requests import AuthorizedSession
 
 from airlock.errors import AirlockError
 from airlock.kit.retry import Backoff, call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from google.auth.credentials import Credentials
 
@@ -44,7 +47,6 @@ _DEFAULTS = {
     STORAGE: "https://storage.googleapis.com",
 }
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_PROJECT = "GOOGLE_CLOUD_PROJECT"
 _TIMEOUT = 10.0  # real seconds for one HTTP exchange
 _SAID = 300
 
@@ -116,29 +118,15 @@ def credentials(target: Endpoint) -> Credentials:
     if target.plaintext:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
     try:
-        with _some_project():
-            found, _ = google.auth.default(scopes=[_SCOPE])
+        # With scopes it would ask the Resource Manager API which project a federated identity is
+        # of, without another try and for nothing.
+        found, _ = google.auth.default()
     except DefaultCredentialsError:
         raise AirlockError("no Google Cloud credentials", fix=_LOGIN) from None
-    return found
-
-
-@contextlib.contextmanager
-def _some_project() -> Iterator[None]:
-    """Keep google-auth from asking the Resource Manager for the project's name.
-
-    Of a federated identity it asks at once, with a first access token, unless the environment names
-    a project. Nobody wants to know here, and where that API cannot be reached, it would fail.
-    """
-    named = os.environ.get(_PROJECT)
-    os.environ[_PROJECT] = named or "unknown"
-    try:
-        yield
-    finally:
-        if named is None:
-            del os.environ[_PROJECT]
-        else:
-            os.environ[_PROJECT] = named
+    scoped: Credentials = with_scopes_if_required(  # type: ignore[no-untyped-call]
+        found, [_SCOPE]
+    )
+    return scoped
 
 
 def session(target: Endpoint) -> requests.Session:
@@ -157,8 +145,11 @@ def is_transient(error: Exception) -> bool:
     """Tell whether an HTTP exchange that raised `error` is worth another try."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return error.response.status_code in {408, 429, 500, 502, 503, 504}
+    # Under Workload Identity Federation credentials are renewed every few minutes, by GitHub and by
+    # Google, and google-auth does not say whether one of them refused or was out of order.
+    silent = (requests.ConnectionError, requests.Timeout, TransportError, RefreshError)
     broken = requests.exceptions.ChunkedEncodingError  # a body that ends too early
-    return isinstance(error, (requests.ConnectionError, requests.Timeout, TransportError, broken))
+    return isinstance(error, (*silent, broken))
 
 
 class RefusedError(AirlockError):
