@@ -34,7 +34,8 @@ KEPT = re.compile(
     r"(PIP|UV)_(.*INDEX.*|FIND_LINKS|OFFLINE|PROXY|KEYRING_PROVIDER|NATIVE_TLS|.*CERTS?|.*_HOST"
     r"|.*_TIMEOUT)|PIP_CONFIG_FILE"
 )
-SHED = re.compile(r"(PYTHON|PIP_|UV_|VIRTUAL_ENV|CONDA_PREFIX)")
+# And what the step was given for the command is nothing to an installer: tokens and secrets.
+SHED = re.compile(r"(PYTHON|PIP_|UV_|VIRTUAL_ENV|CONDA_PREFIX|AIRLOCK_|ACTIONS_|G(ITHUB|H)_TOKEN)")
 # uv does not read pip's settings; a mirror that was named for pip serves both.
 SAME = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "SSL_CERT_FILE": "PIP_CERT"}
 

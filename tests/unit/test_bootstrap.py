@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -244,6 +245,21 @@ def test_the_users_mirror_is_asked_and_its_refusal_is_one_line(product: Product,
     assert out.startswith("::error title=Airlock::requirements/tiny.txt could not be installed")
     assert len(out.splitlines()) == 1
     assert product.run()[0] == 3
+
+
+def test_an_installer_is_given_no_secret() -> None:
+    ours = ("AIRLOCK_TOKEN", "AIRLOCK_NEEDLES", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN")
+    run = f"import runpy; run = runpy.run_path({str(ROOT / FILES[1])!r})['run']; "
+    installer = [sys.executable, "-c", "import os; print(sorted(os.environ))"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{run}run({installer!r}, 2)"],
+        env={**dict.fromkeys(ours, "x"), "PIP_INDEX_URL": "y", "PIP_TARGET": "z"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "'PIP_INDEX_URL'" in done.stderr
+    assert [name for name in (*ours, "PIP_TARGET") if name in done.stderr] == []
 
 
 def test_a_package_of_another_hash_is_refused(product: Product) -> None:
