@@ -124,10 +124,16 @@ def test_a_file_of_ours_is_not_written_through_a_link_of_the_change(
     target.write_text("untouched")
     (repo.root / "out").symlink_to(tmp_path)
     repo.commit()
-    ran = airlock(repo.root, "--base", "base", "--sarif", "out/target")
-    assert ran.code == 2
-    assert "symbolic link" in ran.err
+    # However the machine leads to the checkout, and however the way to the file is written.
+    way = tmp_path / "way"
+    way.symlink_to(repo.root, target_is_directory=True)
+    for file in ("out/target", str(way / "out" / "target"), "out/../" + tmp_path.name + "/target"):
+        ran = airlock(repo.root, "--base", "base", "--sarif", file)
+        assert ran.code == 2
+        assert "symbolic link" in ran.err
     assert target.read_text() == "untouched"
+    assert airlock(repo.root, "--base", "base", "--sarif", str(way / "new.sarif")).code == 0
+    assert (repo.root / "new.sarif").exists()
 
 
 def test_nothing_of_the_checkout_is_imported(repo: Repository, tmp_path: Path) -> None:

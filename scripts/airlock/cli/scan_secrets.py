@@ -351,13 +351,18 @@ _REPORTS: dict[str, Callable[[Result], str]] = {
 
 
 def _refuse_links(path: str, folder: Path) -> None:
-    """Refuse a file in the checkout that a symbolic link of the change leads out of it."""
+    """Refuse a file that a symbolic link of the change leads to.
+
+    What counts is where a link really is: the way to the checkout may itself lead over links of the
+    machine's, and names the same file.
+    """
     try:
         root = Git.open(folder, os.environ).root
     except AirlockError:
         root = folder.resolve()
-    place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links
-    if path and place.is_relative_to(root) and place.resolve() != place:
+    place = Path.cwd() / path
+    ways = (place, *place.parents) if path else ()
+    if any(way.is_symlink() and way.parent.resolve().is_relative_to(root) for way in ways):
         raise AirlockError(
             "a symbolic link in the checkout leads elsewhere",
             where=path,
