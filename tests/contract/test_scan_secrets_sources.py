@@ -62,6 +62,16 @@ def test_a_second_scan_reads_only_what_is_new(repo: Repository, tmp_path: Path) 
     assert "here.py" not in ran.out
 
 
+def test_a_state_that_came_with_the_checkout_is_refused(repo: Repository, tmp_path: Path) -> None:
+    # It says that all there is, the leak included, was scanned.
+    state = tmp_path / "state.json"
+    assert airlock(repo.root, "--source", "history", "--state", str(state)).code == 1
+    repo.write("state.json", state.read_text())
+    repo.commit("known")
+    ran = airlock(repo.root, "--source", "history", "--state", "state.json")
+    assert (ran.code, "a file of the repository" in ran.err) == (2, True)
+
+
 def test_shards_together_are_the_history(repo: Repository, tmp_path: Path) -> None:
     found: dict[str, dict[str, object]] = {}
     for shard in ("1/3", "2/3", "3/3"):

@@ -334,6 +334,7 @@ def _history(asked: Asked) -> Job:
     if asked.state and asked.shard:
         raise AirlockError("a shard is not all of the history", where="--state", fix="Leave it out")
     git = Git.open(asked.path, asked.environ)
+    _refuse_tracked(git, asked.state)
     head = git.commit("HEAD")
     name = asked.environ.get("GITHUB_REPOSITORY", "")
     share = _share(asked.shard, lambda parts: plan.cuts(git, parts))
@@ -412,6 +413,24 @@ def _share(text: str, cuts: Callable[[int], tuple[int, ...]]) -> Share | None:
     if len(given) != parts - 1:
         raise AirlockError(f"{parts} parts need {parts - 1} cuts", where="--shard")
     return Share(index - 1, given)
+
+
+def _refuse_tracked(git: Git, path: str) -> None:
+    """Refuse a state that came with the checkout: its author would say what was scanned.
+
+    Raises:
+        AirlockError: It did.
+    """
+    place = Path(path).resolve()
+    if not path or not place.is_relative_to(git.root):
+        return
+    name = place.relative_to(git.root).as_posix()
+    if any(git.entry(commit, name) for commit in ("HEAD", "")):
+        raise AirlockError(
+            "a file of the repository: whoever changes it would decide what is scanned",
+            where="--state",
+            fix="Keep it outside the checkout, and take it from a cache",
+        )
 
 
 def _since(path: str, rules: str) -> State | None:
