@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from airlock import config
+from airlock.cli import FAILED, OK
 from airlock.cli.console import console_for
 from airlock.clock import clock_from
 from airlock.errors import AirlockError
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 Phase = Literal["plan", "backup", "run", "restore", "undo", "check"]
 
-_OK, _FAILED = 0, 1
 _DAY = 86400.0
 
 BACKUP = "airlock-backup.age"
@@ -226,7 +226,7 @@ def _plan(work: Work, wanted: Wanted) -> int:
     work.console.info(f"{report.plan_line(made)}. Nothing was changed.")
     work.console.output("digest", digest)
     work.console.output("commits", str(made.changed))
-    return _OK
+    return OK
 
 
 def _backup(work: Work, recipient: str) -> int:
@@ -243,7 +243,7 @@ def _backup(work: Work, recipient: str) -> int:
     (work.folder / _REFS).write_bytes(msgspec.json.encode(said))
     work.console.info(f"Backup: {len(refs)} refs, {size / 2**20:,.1f} MiB, encrypted, {target}")
     work.console.output("backup", str(target))
-    return _OK
+    return OK
 
 
 def _run(work: Work, wanted: Wanted, digest: str, recipient: str, *, app_id: int, days: int) -> int:
@@ -285,7 +285,7 @@ def _run(work: Work, wanted: Wanted, digest: str, recipient: str, *, app_id: int
     except AirlockError as error:
         # Exit code 2 would say that nothing was changed.
         work.console.error(f"Published, but the private report could not be written: {error}")
-        return _FAILED
+        return FAILED
     work.console.output("report", str(work.folder / PRIVATE))
     _comment(work, purged)
     return _told(work, purged.switched.problems)
@@ -350,7 +350,7 @@ def _check(work: Work) -> int:
     commits = work.environ.get("AIRLOCK_OLD_COMMITS", "").split()
     if not commits:
         work.console.info("No old commits were given (AIRLOCK_OLD_COMMITS): GitHub is not asked.")
-        return _OK
+        return OK
     left = impact.still_there(work.api, work.repository, commits)
     work.console.output("left", str(left))
     if not left:
@@ -358,12 +358,12 @@ def _check(work: Work) -> int:
             f"Gone: GitHub has none of {len(commits)} old commits any more. "
             "This check, and its secret, can be removed."
         )
-        return _OK
+        return OK
     work.console.info(
         f"Still there: GitHub has {left} of {len(commits)} old commits. "
         "If you have sent the request to Support, wait for them; else send it."
     )
-    return _FAILED
+    return FAILED
 
 
 def _comment(work: Work, purged: Purged) -> None:
@@ -395,12 +395,12 @@ def _show(work: Work, page: str) -> None:
 
 def _told(work: Work, problems: tuple[str, ...]) -> int:
     if not problems:
-        return _OK
+        return OK
     work.console.error(
         f"Not put back: {', '.join(problems)}. Run `airlock rewrite-history restore`; "
         "until then nobody else can push."
     )
-    return _FAILED
+    return FAILED
 
 
 def _check_event(phase: Phase, environ: Mapping[str, str]) -> None:

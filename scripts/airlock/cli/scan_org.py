@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from airlock import config
+from airlock.cli import ERROR, FAILED, OK
 from airlock.cli.console import console_for
 from airlock.cli.org_shards import make_plan, scan_shard
 from airlock.clock import clock_from
@@ -20,7 +21,6 @@ from airlock.leaks.reports import fleet as files
 if TYPE_CHECKING:
     from airlock.cli.console import Console
 
-_OK, _FAILED, _ERROR = 0, 1, 2
 _PLAN = "plan.json"
 
 
@@ -141,7 +141,7 @@ def command(
         # At once: should this machine die, what it has done is not lost.
         _write(place / f"shard-{shard}.json", files.shard_text(plan, outcomes))
     console.info(f"Scanned {sum(not o.error for o in outcomes.values())} of {len(own)}.")
-    return _OK
+    return OK
 
 
 def _planned(plan: files.Plan, place: Path, console: Console) -> int:
@@ -150,7 +150,7 @@ def _planned(plan: files.Plan, place: Path, console: Console) -> int:
         size = sum(piece.weight for piece in slices) / 1024
         console.info(f"Shard {number}: {len(slices)} to scan, about {size:,.0f} MiB")
     console.output("matrix", json.dumps({"shard": list(range(1, len(plan.shards) + 1))}))
-    return _OK
+    return OK
 
 
 def _report(plan: files.Plan, place: Path, paths: dict[str, str], console: Console) -> int:
@@ -184,8 +184,8 @@ def _report(plan: files.Plan, place: Path, paths: dict[str, str], console: Conso
     for problem in (*unreadable, *found.failures):
         console.error(problem)
     if found.blocking:
-        return _FAILED
-    return _ERROR if found.failures else _OK
+        return FAILED
+    return ERROR if found.failures else OK
 
 
 def _read(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from airlock import config
+from airlock.cli import ERROR, FAILED, OK
 from airlock.cli.console import console_for
 from airlock.cli.scan_jobs import SOURCES, Asked, job
 from airlock.clock import clock_from
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from airlock.cli.scan_run import Scanned
     from airlock.github.event import Event
     from airlock.leaks.result import Result
-
-_OK, _FAILED, _ERROR = 0, 1, 2
 
 
 @click.command("scan-secrets")
@@ -214,8 +213,8 @@ def command(
         told = _comment(comment, scanned.result, work.event, environ, console)
         console.output("comment", told)
     if scanned.result.blocking:
-        return _FAILED
-    return _ERROR if scanned.result.broken else _OK
+        return FAILED
+    return ERROR if scanned.result.broken else OK
 
 
 def _say(result: Result, sarif: str, console: Console, environ: Mapping[str, str]) -> None:
@@ -253,7 +252,7 @@ def _import(scanned: Scanned, folder: Path, console: Console) -> int:
     console.info(
         f"{allow.PATH}: {len(entries)} added. Read them, and commit it to the base branch."
     )
-    return _OK
+    return OK
 
 
 def _update_baseline(folder: Path, path: str, console: Console) -> int:
@@ -264,7 +263,7 @@ def _update_baseline(folder: Path, path: str, console: Console) -> int:
     told = restock.update(folder, Path(path), os.environ, now, Cache.open(os.environ))
     for remark in told:
         console.info(remark)
-    return _OK
+    return OK
 
 
 def _comment(
