@@ -63,7 +63,6 @@ _FOREIGN = {"pull_request_target", "workflow_run"}
     default="",
     metavar="FILE",
     envvar="AIRLOCK_SBOM",
-    show_envvar=True,
     help="Where to write the list of the image's packages, as SPDX; syft makes it.",
 )
 def command(service: str, config: str, *, engine: engines.Name, push: bool, sbom: str) -> int:
