@@ -97,7 +97,7 @@ def command(
     if git.git_dir == git.root:
         fix = "Run it in a clone that has the files"
         raise AirlockError("a bare repository has no files", where=path, fix=fix)
-    write(git.root, entries)
+    add_entries(git.root, entries)
     for remark in _unknown(rule, environ):
         console.info(remark)
     console.info(f"{allow.PATH}: {len(entries)} added. Commit it to the base branch.")
@@ -154,7 +154,7 @@ def signature(by: str, environ: Mapping[str, str]) -> str:
     return "-".join(name.split())
 
 
-def write(root: Path, entries: Iterable[allow.Entry]) -> None:
+def add_entries(root: Path, entries: Iterable[allow.Entry]) -> None:
     """Add lines to the allowlist of a working tree.
 
     Raises:

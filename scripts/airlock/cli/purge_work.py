@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from airlock.cli.files import read
 from airlock.errors import AirlockError
 from airlock.git.clone import clone
 from airlock.git.push import Remote
@@ -147,7 +148,7 @@ class Work:
             AirlockError: Nothing, or something that cannot be found.
         """
         found = [*self._given(wanted), *self._found(wanted, git)]
-        listed = _read(wanted.blobs) if wanted.blobs else b""
+        listed = read(Path(wanted.blobs)) if wanted.blobs else b""
         blobs = tuple(listed.decode("ascii", "replace").split())
         if not wanted.findings and not found and not wanted.paths and not blobs:
             raise AirlockError(
@@ -215,7 +216,7 @@ class Work:
 
     def _given(self, wanted: Wanted) -> list[Needle]:
         if wanted.needles:
-            return list(needles.from_file(_read(wanted.needles), wanted.needles))
+            return list(needles.from_file(read(Path(wanted.needles)), wanted.needles))
         text = self.environ.get("AIRLOCK_NEEDLES", "")
         return list(needles.from_file(text.encode(), "AIRLOCK_NEEDLES")) if text.strip() else []
 
@@ -252,10 +253,3 @@ class Work:
             Needle(label=f"{record.rule.id}-{name[:6]}", secret=record.secret)
             for name, record in zip(sorted(names), chosen, strict=True)
         ]
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise AirlockError(f"cannot be read ({error.strerror})", where=path) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from airlock import __version__
+from airlock.cli import files
 from airlock.errors import AirlockError
 from airlock.git import Git
 
@@ -358,7 +359,7 @@ def _history(asked: Asked) -> Job:
 
     def done() -> None:
         if asked.state:
-            _save(asked.state, remembered[0].dump())
+            files.write(Path(asked.state), f"{remembered[0].dump()}\n")
 
     return Job(
         source="history",
@@ -444,13 +445,6 @@ def _since(path: str, rules: str) -> State | None:
     except OSError as error:
         raise AirlockError(f"cannot be read ({error.strerror})", where=path) from None
     return state if state and (state.rules, state.tool) == (rules, __version__) else None
-
-
-def _save(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        raise AirlockError(f"cannot be written ({error.strerror})", where=path) from None
 
 
 def _repository(asked: Asked) -> Git | None:

@@ -12,6 +12,7 @@ import click
 from airlock import config
 from airlock.cli import ERROR, FAILED, OK
 from airlock.cli.console import console_for
+from airlock.cli.files import read, write
 from airlock.cli.org_shards import make_plan, scan_shard
 from airlock.clock import clock_from
 from airlock.errors import AirlockError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from airlock.cli.console import Console
 
 _PLAN = "plan.json"
+_FIRST = "Run the phase `plan` first, and hand its folder on"
 
 
 @click.command("scan-org")
@@ -127,7 +129,7 @@ def command(
             console=console,
         )
         return _planned(made, place, console)
-    plan = files.plan_of(_read(place / _PLAN), str(place / _PLAN))
+    plan = files.plan_of(read(place / _PLAN, fix=_FIRST), str(place / _PLAN))
     if phase == "report":
         return _report(plan, place, {"json": json_path, "html": html_path}, console)
     if not 1 <= shard <= len(plan.shards):
@@ -139,13 +141,13 @@ def command(
     ):
         outcomes[key] = outcome
         # At once: should this machine die, what it has done is not lost.
-        _write(place / f"shard-{shard}.json", files.shard_text(plan, outcomes))
+        write(place / f"shard-{shard}.json", files.shard_text(plan, outcomes))
     console.info(f"Scanned {sum(not o.error for o in outcomes.values())} of {len(own)}.")
     return OK
 
 
 def _planned(plan: files.Plan, place: Path, console: Console) -> int:
-    _write(place / _PLAN, files.plan_text(plan))
+    write(place / _PLAN, files.plan_text(plan))
     for number, slices in enumerate(plan.shards, 1):
         size = sum(piece.weight for piece in slices) / 1024
         console.info(f"Shard {number}: {len(slices)} to scan, about {size:,.0f} MiB")
@@ -164,16 +166,16 @@ def _report(plan: files.Plan, place: Path, paths: dict[str, str], console: Conso
         file = place / f"shard-{number}.json"
         if file.exists():
             try:
-                outcomes |= files.shard_of(_read(file), plan, str(file))
+                outcomes |= files.shard_of(read(file, fix=_FIRST), plan, str(file))
             except AirlockError as error:
                 unreadable.append(str(error))
     found = fleet.merge(plan.shards, outcomes)
     whole = fleet.together(found, clock_from(os.environ).today().isoformat())
     if paths["json"]:
         text = json.dumps(files.audit(found, whole), indent=2)
-        _write(Path(paths["json"]), f"{text}\n")
+        write(Path(paths["json"]), f"{text}\n")
     if paths["html"]:
-        _write(Path(paths["html"]), html(whole))
+        write(Path(paths["html"]), html(whole))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         console.summary(page.summary(whole))
         console.info(f"{words.headline(whole)}. {words.counts(whole)}.")
@@ -186,22 +188,3 @@ def _report(plan: files.Plan, place: Path, paths: dict[str, str], console: Conso
     if found.blocking:
         return FAILED
     return ERROR if found.failures else OK
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise AirlockError(
-            f"cannot be read ({error.strerror})",
-            where=str(path),
-            fix="Run the phase `plan` first, and hand its folder on",
-        ) from None
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise AirlockError(f"cannot be written ({error.strerror})", where=str(path)) from None

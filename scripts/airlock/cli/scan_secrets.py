@@ -12,6 +12,7 @@ import click
 from airlock import config
 from airlock.cli import ERROR, FAILED, OK
 from airlock.cli.console import console_for
+from airlock.cli.files import write
 from airlock.cli.scan_jobs import SOURCES, Asked, job
 from airlock.clock import clock_from
 from airlock.errors import AirlockError
@@ -207,7 +208,7 @@ def command(
         return _import(scanned, folder, console)
     for kind, file in files.items():
         if file:
-            _write(file, _REPORTS[kind](scanned.result))
+            write(Path(file), _REPORTS[kind](scanned.result))
     _say(scanned.result, sarif_path, console, environ)
     if environ.get("GITHUB_ACTIONS") == "true":
         told = _comment(comment, scanned.result, work.event, environ, console)
@@ -240,11 +241,11 @@ def _say(result: Result, sarif: str, console: Console, environ: Mapping[str, str
 
 def _import(scanned: Scanned, folder: Path, console: Console) -> int:
     """Add what older lists accept to our own, and say what is left over."""
-    from airlock.cli.allow import signature, write  # noqa: PLC0415 - rarely asked for
+    from airlock.cli.allow import add_entries, signature  # noqa: PLC0415 - rarely asked for
     from airlock.leaks.accept import allow, convert  # noqa: PLC0415
 
     entries = convert.converted(scanned.verdict, signature("", os.environ))
-    write(Git.open(folder, os.environ).root, entries)
+    add_entries(Git.open(folder, os.environ).root, entries)
     for entry in entries:
         console.info(str(entry))
     for remark in convert.left_over(scanned.known):
@@ -367,11 +368,3 @@ def _refuse_links(path: str, folder: Path) -> None:
             where=path,
             fix="Write to a file outside the checkout",
         )
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise AirlockError(f"cannot be written ({error.strerror})", where=path) from None
