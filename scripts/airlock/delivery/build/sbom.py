@@ -49,10 +49,15 @@ _CHUNK = 1 << 20
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
+class _Relationship(msgspec.Struct, rename="camel"):
+    relationship_type: str = ""
+
+
 class _Document(msgspec.Struct):
     """What is read of an SPDX document (https://spdx.github.io/spdx-spec/v2.3)."""
 
     packages: list[msgspec.Raw] = []
+    relationships: list[_Relationship] = []
 
 
 def tool(environ: Mapping[str, str], folder: Path, sums: Mapping[str, str] = SUMS) -> str:
@@ -161,6 +166,9 @@ def write(program: str, image: Image, order: Order, target: Path, folder: Path) 
 
 def _packages(document: Path) -> int | None:
     try:
-        return len(msgspec.json.decode(document.read_bytes(), type=_Document).packages)
+        found = msgspec.json.decode(document.read_bytes(), type=_Document)
     except (OSError, msgspec.MsgspecError):
         return None
+    # The image itself stands there as a package, the one that the document describes.
+    described = [each for each in found.relationships if each.relationship_type == "DESCRIBES"]
+    return len(found.packages) - len(described)
