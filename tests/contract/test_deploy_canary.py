@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airlock.cli import run
 from airlock.delivery.record import Phase
 from airlock.errors import AirlockError
 from airlock.gcp import cloud_run
@@ -18,7 +20,7 @@ from airlock.sandbox.cloud_run import Behaviour, Fault
 from contract.release import Lab, lab
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LONG = "      steps: [50, 100]\n      step-duration: 4h"
 
@@ -34,6 +36,25 @@ def _healthy(shop: Lab) -> Iterator[None]:
     yield
     shop.stack.cloud_run.faults.clear()
     shop.stack.cloud_run.behaviour = Behaviour()
+
+
+@pytest.fixture
+def airlock(
+    shop: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Run a command in this process, which saves a start; return its code and what it printed."""
+    for name in [each for each in os.environ if each.startswith(("GITHUB_", "RUNNER_", "CI"))]:
+        monkeypatch.delenv(name)
+    for name, value in shop.stack.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(shop.root)
+
+    def called(*argv: str) -> tuple[int, str]:
+        capfd.readouterr()
+        code = run(argv)
+        return code, "".join(capfd.readouterr())
+
+    return called
 
 
 def released(shop: Lab, service: str) -> str:
@@ -216,11 +237,13 @@ def test_signals_in_mid_step_send_traffic_back_at_once_and_once(shop: Lab) -> No
     assert shop.release("cancelled", shop.image("next"), run="3-1").result == "promoted"
 
 
-def test_a_dry_run_says_the_plan_and_writes_nothing(shop: Lab) -> None:
+def test_a_dry_run_says_the_plan_and_writes_nothing(
+    shop: Lab, airlock: Callable[..., tuple[int, str]]
+) -> None:
     first = released(shop, "planned")
     shop.configure("planned")
     before = len(shop.stack.cloud_run.writes("planned"))
-    code, output = shop.run(
+    code, output = airlock(
         *("deploy-canary", "--service", "planned", "--image", shop.image("better"), "--dry-run")
     )
     assert code == 0
@@ -241,14 +264,18 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(shop: Lab) -> None:
     ids=["unknown service", "malformed config", "missing suite", "blank image"],
 )
 def test_bad_input_is_one_line_and_changes_nothing(
-    shop: Lab, config: str, arguments: tuple[str, ...], says: str
+    shop: Lab,
+    airlock: Callable[..., tuple[int, str]],
+    config: str,
+    arguments: tuple[str, ...],
+    says: str,
 ) -> None:
     (shop.root / ".github").mkdir(exist_ok=True)
     (shop.root / ".github" / "airlock.yml").write_text(
         f"services:\n  checkout:\n    project: p\n    region: r\n{config}"
     )
     options = arguments or ("--service", "checkout")
-    code, output = shop.run("deploy-canary", "--image", "i", *options)
+    code, output = airlock("deploy-canary", "--image", "i", *options)
     assert code == 2
     assert len(output.strip().splitlines()) == 1
     assert says in output
@@ -305,12 +332,14 @@ def test_a_missing_permission_names_the_role_and_changes_nothing(shop: Lab, meth
     assert len(shop.stack.cloud_run.writes(service)) == before
 
 
-def test_in_mode_step_nothing_is_carried_on_where_there_is_nothing(shop: Lab) -> None:
+def test_in_mode_step_nothing_is_carried_on_where_there_is_nothing(
+    shop: Lab, airlock: Callable[..., tuple[int, str]]
+) -> None:
     shop.release("idle", shop.image("one"))
-    code, output = shop.run("deploy-canary", "--service", "idle", "--mode", "step")
+    code, output = airlock("deploy-canary", "--service", "idle", "--mode", "step")
     assert code == 0
     assert "No release of idle is to be carried on" in output
     assert "verdict=none" in output
-    code, output = shop.run("deploy-canary", "--service", "idle")
+    code, output = airlock("deploy-canary", "--service", "idle")
     assert code == 2
     assert "not an image reference" in output
