@@ -100,6 +100,19 @@ def no_call_cancels_another(text: str) -> list[str]:
     ]
 
 
+def judged_again_on_another_base(text: str) -> list[str]:
+    """A pull request that is pointed at another branch keeps its checks, unless it is an event."""
+    parsed = document(text)
+    calls = [str(job.get("uses", "")) for job in parsed["jobs"].values()]
+    gates = [call for call in calls if re.search(r"/(scan-secrets|guard-history)\.yml", call)]
+    on = parsed.get("on") or {}
+    if not gates or "pull_request" not in on:
+        return []
+    types = (on["pull_request"] or {}).get("types", []) if isinstance(on, dict) else []
+    wanted = {"opened", "reopened", "synchronize", "edited"}
+    return [] if wanted <= {*types} else gates
+
+
 def no_inherited_secrets(text: str) -> list[str]:
     """Secrets are passed one by one, by name."""
     return re.findall(r"secrets:\s*inherit|toJSON\(\s*secrets\s*\)", text)
@@ -142,6 +155,9 @@ OF_WORKFLOWS: dict[Rule, str] = {
     no_permissions_at_the_top: "permissions: read-all\njobs: {a: {}}",
     permissions_have_reasons: "jobs: {a: {permissions: {contents: write}}}  # Reasons.",
     no_kept_credentials: f"jobs: {{a: {{steps: [{{uses: actions/checkout@{'0' * 40}}}]}}}}",
+    judged_again_on_another_base: (
+        "on: [pull_request]\njobs: {a: {uses: $/.github/workflows/scan-secrets.yml}}"
+    ),
     no_call_cancels_another: (
         "on: {workflow_call: }\njobs: {a: {concurrency: {group: x, cancel-in-progress: true}}}"
     ),
