@@ -7,7 +7,6 @@ import gc
 import os
 import sys
 
-_ERROR = 2
 _OBJECTS = 50_000
 """New objects after which Python looks for garbage: what starts a command is none, nor little."""
 
@@ -16,7 +15,7 @@ def main() -> int:
     """Run the command line given to this process, and end with its exit code, or return it."""
     gc.set_threshold(_OBJECTS)
     _speak()
-    from airlock.cli import run  # noqa: PLC0415 - most of a start is here
+    from airlock.cli import ERROR, run  # noqa: PLC0415 - most of a start is here
 
     code = run(sys.argv[1:])
     try:
@@ -26,12 +25,10 @@ def main() -> int:
         # Whoever read it has enough: the interpreter's own end makes that an exit code.
         return code
     except OSError as error:
-        if code != _ERROR:  # else the command itself failed of it, and has said so
+        if code != ERROR:  # else one line was said already
             with contextlib.suppress(OSError):
-                sys.stderr.write(
-                    f"airlock: standard output: cannot be written ({error.strerror}).\n"
-                )
-        os._exit(_ERROR)
+                sys.stderr.write(f"airlock: output cannot be written ({error.strerror}).\n")
+        os._exit(ERROR)
     # That end takes apart all that was loaded, object by object: 20 ms, for the system to do at
     # once. Commands have joined their threads by now, and left their contexts.
     os._exit(code)

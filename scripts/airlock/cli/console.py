@@ -150,6 +150,7 @@ class TerminalConsole:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._rich: RichConsole | None = None
+        self._told = ""
 
     @property
     def _console(self) -> RichConsole:
@@ -170,9 +171,11 @@ class TerminalConsole:
         sys.stderr.write(f"airlock: {_printable(text)}\n")
 
     def annotate(self, annotations: Sequence[Annotation]) -> None:
-        """Print one coloured line each."""
+        """Print one coloured line each; not again what stands on a page that was shown."""
         colours = {"error": "red", "warning": "yellow", "notice": "blue"}
         for note in annotations:
+            if not note.path and _plain(note.message) in self._told:
+                continue
             place = f"{note.path}:{note.line}: " if note.path else ""
             self._console.print(f"{note.level:>7} ", style=colours[note.level], end="")
             self._console.print(_printable(f"{place}{note.message}"), markup=False)
@@ -181,7 +184,9 @@ class TerminalConsole:
         """Print the page as rendered text."""
         from rich.markdown import Markdown  # noqa: PLC0415 - see _console
 
-        self._console.print(Markdown(markdown))
+        self._told += _plain(markdown)
+        # Without wrapping, what stands in a list would end at the edge.
+        self._console.print(Markdown(markdown), soft_wrap=False)
 
     def text(self, text: str) -> None:
         """Print lines as they are."""
@@ -256,6 +261,10 @@ class _Bar:
     def stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def _printable(text: str) -> str:

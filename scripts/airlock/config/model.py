@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from airlock.errors import AirlockError
 
 PATH = ".github/airlock.yml"
+DOCS = "https://github.com/airlock-ci/airlock/blob/main/docs"
 SCHEMA_ID = "https://raw.githubusercontent.com/airlock-ci/airlock/main/schema/airlock.json"
 MODELINE = f"# yaml-language-server: $schema={SCHEMA_ID}"
 

@@ -9,7 +9,7 @@ import yaml
 
 from airlock.config import bounds
 from airlock.config.locate import located
-from airlock.config.model import PATH, Config, decode
+from airlock.config.model import DOCS, PATH, Config, decode
 from airlock.errors import AirlockError
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def load(root: Path, path: str = PATH) -> Config:
         text = (root / path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise AirlockError(
-            "no such file", where=path, fix="Add it; three lines name a service, see docs/config.md"
+            "no such file",
+            where=path,
+            fix=f"Add it; three lines name a service, see {DOCS}/config.md",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise AirlockError(

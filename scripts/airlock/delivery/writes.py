@@ -239,7 +239,9 @@ def back(
         remembered = (*(each for each in record.rejected if each != bad), bad)
         record = replace(record, rejected=remembered[-_REMEMBERED:])
     if not record.stable:
-        closed = close(record, Phase.FAILED, f"{reason}; there is no earlier revision", now)
+        closed = close(
+            record, Phase.FAILED, f"{reason.rstrip('.')}; there is no earlier revision", now
+        )
         return dataclasses.replace(closed, traffic=targets(intended(record), user_tags(view)))
     changed = replace(
         record,

@@ -104,3 +104,21 @@ def test_lines_are_as_wide_as_the_terminal_and_no_wider_than_one_reads(
         assert TerminalConsole(Terminal()).width == width
     assert TerminalConsole(io.StringIO()).width == 0
     assert console_for({"GITHUB_ACTIONS": "true"}, io.StringIO()).width == 0
+
+
+def test_a_long_entry_of_a_list_is_shown_to_its_end() -> None:
+    stream = io.StringIO()
+    TerminalConsole(stream).summary(f"1. {'word ' * 30}end\n\n{'more ' * 30}last\n")
+    assert "end" in stream.getvalue()
+    assert "last" in stream.getvalue()
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
+def test_a_person_is_told_once_what_a_runner_shows_in_two_places() -> None:
+    stream = io.StringIO()
+    console = TerminalConsole(stream)
+    console.summary("# Failed\n\nThe revision\ndid not start.\n")
+    console.annotate([Annotation(level="error", message="the revision did not start")])
+    console.annotate([Annotation(level="error", message="somebody else")])
+    assert stream.getvalue().count("did not start") == 1
+    assert "somebody else" in stream.getvalue()

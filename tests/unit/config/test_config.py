@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airlock.config import Config, Service, Span, load, parse
+from airlock.config import Config, Service, Span, load, parse, words
 from airlock.config.schema import schema
 from airlock.errors import AirlockError
 
@@ -54,19 +55,19 @@ def test_an_empty_file_is_all_defaults() -> None:
         pytest.param(
             "services:\n  api:\n    project: 7\n    region: r\n",
             ".github/airlock.yml:3: services.api.project: expected text, got a whole number. "
-            "Correct the value (quote it if it is text).",
+            "Put it in quotes.",
             id="wrong-type",
         ),
         pytest.param(
             THREE_LINES + "    rollout: {steps: [5, 3, 100]}\n",
             ".github/airlock.yml:5: services.api.rollout: expected `steps` to rise and to end at "
-            "100. Correct the value; docs/config.md says what is allowed.",
+            "100. Correct the value.",
             id="falling-steps",
         ),
         pytest.param(
             THREE_LINES + "    rollout: {step-duration: 5}\n",
             ".github/airlock.yml:5: services.api.rollout.step-duration: expected a time such as "
-            "90s, 5m or 1.5h. Correct the value; docs/config.md says what is allowed.",
+            "90s, 5m or 1.5h. Correct the value.",
             id="span-without-unit",
         ),
         pytest.param(
@@ -88,25 +89,25 @@ def test_an_empty_file_is_all_defaults() -> None:
         pytest.param(
             "- services\n",
             ".github/airlock.yml:1: expected a mapping, got a list. "
-            "Correct the value (quote it if it is text).",
+            "Write its keys below it, indented.",
             id="not-a-mapping",
         ),
         pytest.param(
             "scan:\n  exclude:\n  - docs/**\n  - 7\n",
             ".github/airlock.yml:4: scan.exclude[1]: expected text, got a whole number. "
-            "Correct the value (quote it if it is text).",
+            "Put it in quotes.",
             id="list-item",
         ),
         pytest.param(
             THREE_LINES + "    build:\n      repository: r.dev/p/i\n      context: ../other\n",
             ".github/airlock.yml:5: services.api.build: expected `context` to be a folder inside "
-            "the repository. Correct the value; docs/config.md says what is allowed.",
+            "the repository. Correct the value.",
             id="context-outside",
         ),
         pytest.param(
             THREE_LINES + "    build:\n      repository: r.dev/p/i\n      args: {A: x, B: 1}\n",
             ".github/airlock.yml:7: services.api.build.args.B: expected text, got a whole number. "
-            "Correct the value (quote it if it is text).",
+            "Put it in quotes.",
             id="argument",
         ),
         pytest.param(
@@ -121,6 +122,52 @@ def test_an_error_names_file_line_key_and_fix(text: str, line: str) -> None:
     with pytest.raises(AirlockError) as caught:
         parse(text)
     assert str(caught.value) == line
+
+
+KNOWN = "connector, network, subnetwork, tags, egress"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "services.api: expected a mapping, got nothing. Write its keys below it, indented."),
+        ("steps: [100]", "unknown key 'steps'. It belongs to rollout."),
+        ("step_duration: 5m", "unknown key 'step_duration'. It belongs to rollout."),
+        ("patsh: [a]", "unknown key 'patsh'. Did you mean 'paths'?"),
+        ("SMOKE: {}", "unknown key 'SMOKE'. Did you mean 'smoke'?"),
+        ("settings: {vpc: {foo: 1}}", f"unknown key 'foo'. Known here: {KNOWN}."),
+        ("paths: src", "paths: expected a list, got text. Write a list, as in [one, two]."),
+        ("paths: []\n    name: ''", "name: not a name (lower-case letters, digits and dashes,"),
+        ("rollout: {steps: []}", "steps: empty. Write something there, or leave the key out."),
+        ("rollout: {steps: [0, 100]}", "steps[0]: expected a whole number, 1 or more. Correct"),
+        ("rollout: {on-cancel: hodl}", "expected rollback or hold. Did you mean 'hold'?"),
+        ("smoke: {internal: no}", "smoke.internal: expected test or skip. Write one of them."),
+        ("smoke: {paths: [health]}", "paths[0]: not a route, which begins with /. Correct"),
+        ("thresholds: {alpha: 2}", "alpha: expected a number, less than 1. Correct the value."),
+        ("settings: {cpu: lots}", "cpu: not a number of CPUs, as in 1, 0.5 or 500m. Correct"),
+        ("settings: {vpc: default}", "vpc: expected a mapping, got text. Write its keys below it"),
+    ],
+)
+def test_errors_speak_the_words_of_who_writes_the_file(lines: str, said: str) -> None:
+    start = THREE_LINES if lines else "services:\n  api:\n"
+    with pytest.raises(AirlockError) as caught:
+        parse(f"{start}    {lines}\n" if lines else start)
+    assert said in str(caught.value)
+
+
+def test_every_misspelt_key_is_told_its_neighbour() -> None:
+    for place, section in words._sections().items():
+        for key in words._keys(section):
+            what, fix = words.plainly(f"Object contains unknown field `{key}x`", place, None)
+            assert what == f"unknown key '{key}x'"
+            assert fix == f"Did you mean {key!r}?", place
+
+
+def test_every_pattern_has_its_words() -> None:
+    written = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(schema()))
+    patterns = {json.loads(text) for text in written}
+    spans = {each for each in patterns if "(s|m|h)" in each}
+    assert {repr(each)[1:-1] for each in patterns - spans} == set(words._shapes())
 
 
 def test_the_second_of_two_services_is_the_one_blamed() -> None:
