@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from airlock.errors import AirlockError
 from airlock.gcp.monitoring import Durations, Monitoring, Point, connect, horizon
+from unit.gcp.pages import Pages
 from unit.loopback import serving
 
 if TYPE_CHECKING:
@@ -25,40 +23,14 @@ def series(revision: str, code: str, *points: tuple[str, str]) -> dict[str, Any]
     }
 
 
-class Server(ThreadingHTTPServer):
-    """Answers with the pages it is given, in turn."""
-
-    def __init__(self) -> None:
-        self.pages: list[tuple[int, object]] = []
-        self.asked: list[dict[str, list[str]]] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.asked.append(parse_qs(urlsplit(self.path).query))
-        status, page = self.server.pages.pop(0)
-        body = json.dumps(page).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        pass
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
+def server() -> Iterator[Pages]:
+    with serving(Pages()) as server:
         yield server
 
 
-def api(server: Server) -> Monitoring:
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    return connect({"AIRLOCK_MONITORING_ENDPOINT": url}, "p", "r", "shop")
+def api(server: Pages) -> Monitoring:
+    return connect({"AIRLOCK_MONITORING_ENDPOINT": server.url}, "p", "r", "shop")
 
 
 def test_horizon_is_a_whole_minute_three_minutes_ago() -> None:
@@ -67,7 +39,7 @@ def test_horizon_is_a_whole_minute_three_minutes_ago() -> None:
     assert horizon(1020.0) == 840.0
 
 
-def test_all_pages_are_read_and_points_outside_are_left_out(server: Server) -> None:
+def test_all_pages_are_read_and_points_outside_are_left_out(server: Pages) -> None:
     early, late = "1970-01-01T00:01:00Z", "1970-01-01T00:02:00.500000000Z"
     server.pages = [
         (200, {"timeSeries": [series("a", "2xx", (late, "5"))], "nextPageToken": "n"}),
@@ -84,24 +56,24 @@ def test_all_pages_are_read_and_points_outside_are_left_out(server: Server) -> N
     assert second["pageToken"] == ["n"]
 
 
-def test_an_unavailable_api_is_asked_again(server: Server) -> None:
+def test_an_unavailable_api_is_asked_again(server: Pages) -> None:
     server.pages = [(503, {}), (200, {})]
     assert api(server).requests(0.0, 60.0) == ()
     assert len(server.asked) == 2
 
 
-def test_an_empty_interval_is_not_asked_for(server: Server) -> None:
+def test_an_empty_interval_is_not_asked_for(server: Pages) -> None:
     assert api(server).requests(60.0, 60.0) == ()
     assert server.asked == []
 
 
-def test_a_refusal_names_the_role(server: Server) -> None:
+def test_a_refusal_names_the_role(server: Pages) -> None:
     server.pages = [(403, {})]
     with pytest.raises(AirlockError, match=r"roles/monitoring\.viewer"):
         api(server).requests(0.0, 60.0)
 
 
-def test_something_else_is_not_taken_for_no_requests(server: Server) -> None:
+def test_something_else_is_not_taken_for_no_requests(server: Pages) -> None:
     server.pages = [(200, {"timeSeries": [{"points": [{}]}]})]
     with pytest.raises(AirlockError, match="no time series"):
         api(server).requests(0.0, 60.0)
@@ -120,7 +92,7 @@ def test_something_else_is_not_taken_for_no_requests(server: Server) -> None:
     ],
 )
 def test_durations_are_read_whatever_their_buckets(
-    server: Server, options: dict[str, Any], edges: tuple[float, ...]
+    server: Pages, options: dict[str, Any], edges: tuple[float, ...]
 ) -> None:
     value = {"distributionValue": {"bucketOptions": options, "bucketCounts": ["7", "2"]}}
     server.pages = [
@@ -151,7 +123,7 @@ def test_requests_are_slower_than_an_edge_from_its_bucket_on() -> None:
 
 
 @pytest.mark.parametrize("page", [[], {"timeSeries": [{"points": [{}]}]}])
-def test_something_else_is_not_taken_for_no_durations(server: Server, page: object) -> None:
+def test_something_else_is_not_taken_for_no_durations(server: Pages, page: object) -> None:
     server.pages = [(200, page)]
     with pytest.raises(AirlockError, match="no time series"):
         api(server).durations(0.0, 60.0)

@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airlock.errors import AirlockError
 from airlock.gcp.request_logs import Failure, RequestLogs, connect
+from unit.gcp.pages import Pages
 from unit.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Server(ThreadingHTTPServer):
-    """Answers with the pages it is given, in turn; the last one for ever."""
-
-    def __init__(self) -> None:
-        self.pages: list[tuple[int, object]] = []
-        self.asked: list[dict[str, Any]] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self.server.asked.append(json.loads(self.rfile.read(length)))
-        pages = self.server.pages
-        status, page = pages.pop(0) if len(pages) > 1 else pages[0]
-        body = json.dumps(page).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        pass
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with serving(Server()) as server:
+def server() -> Iterator[Pages]:
+    with serving(Pages()) as server:
         yield server
 
 
-def api(server: Server) -> RequestLogs:
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    return connect({"AIRLOCK_LOGGING_ENDPOINT": url}, "p", "r", "shop", agent="airlock-probe")
+def api(server: Pages) -> RequestLogs:
+    return connect(
+        {"AIRLOCK_LOGGING_ENDPOINT": server.url}, "p", "r", "shop", agent="airlock-probe"
+    )
 
 
 def entry(second: int, revision: str = "a") -> dict[str, Any]:
@@ -61,7 +34,7 @@ def entry(second: int, revision: str = "a") -> dict[str, Any]:
     }
 
 
-def test_all_pages_are_read(server: Server) -> None:
+def test_all_pages_are_read(server: Pages) -> None:
     server.pages = [
         (200, {"entries": [entry(1)], "nextPageToken": "n"}),
         (200, {"entries": [entry(2, "b")]}),
@@ -75,25 +48,25 @@ def test_all_pages_are_read(server: Server) -> None:
     assert second["pageToken"] == "n"
 
 
-def test_of_more_than_anybody_needs_the_first_are_whole(server: Server) -> None:
+def test_of_more_than_anybody_needs_the_first_are_whole(server: Pages) -> None:
     server.pages = [(200, {"entries": [entry(9)], "nextPageToken": "more"})]
     found, until = api(server).failures(60.0, 120.0)
     assert (len(found), until) == (5, 69.25)
 
 
-def test_an_empty_span_is_not_asked_for(server: Server) -> None:
+def test_an_empty_span_is_not_asked_for(server: Pages) -> None:
     assert api(server).failures(60.0, 60.0) == ((), 60.0)
     assert server.asked == []
 
 
-def test_a_refusal_names_the_role(server: Server) -> None:
+def test_a_refusal_names_the_role(server: Pages) -> None:
     server.pages = [(403, {})]
     with pytest.raises(AirlockError, match=r"roles/logging\.viewer"):
         api(server).failures(0.0, 60.0)
 
 
 @pytest.mark.parametrize("page", [[], {"entries": [{}]}, {"entries": [{"timestamp": "soon"}]}])
-def test_something_else_is_not_taken_for_no_failures(server: Server, page: object) -> None:
+def test_something_else_is_not_taken_for_no_failures(server: Pages, page: object) -> None:
     server.pages = [(200, page)]
     with pytest.raises(AirlockError, match="no request log"):
         api(server).failures(0.0, 60.0)
