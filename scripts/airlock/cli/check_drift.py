@@ -10,7 +10,7 @@ import click
 
 from airlock.cli import FAILED, OK
 from airlock.cli.console import console_for
-from airlock.cli.release import config_option
+from airlock.cli.options import config_option
 from airlock.cli.release_state import open_tree, read_servings
 from airlock.clock import clock_from
 from airlock.config import load
@@ -28,7 +28,7 @@ from airlock.github.runner import Annotation
     envvar="AIRLOCK_SERVICE",
     help="Services to look at: one, a JSON list, or `all`.",
 )
-@config_option
+@config_option()
 def command(service: str, config: str) -> int:
     """Report services that serve a commit which has been behind for longer than `max-drift`.
 

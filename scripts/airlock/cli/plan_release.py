@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from airlock.cli.console import console_for
-from airlock.cli.release import config_option
+from airlock.cli.options import config_option
 from airlock.cli.release_state import open_tree, read_servings
 from airlock.config import load
 from airlock.delivery.changes.planning import Base, Planner, base_of, keys_of
@@ -54,7 +54,7 @@ _MATRIX = 256
     envvar="AIRLOCK_BASE",
     help="Commit to compare with, instead of the event's.",
 )
-@config_option
+@config_option()
 def command(service: str, by: Literal["changes", "drift"], base: str, config: str) -> int:
     """Say which services the commit that is checked out releases, and why.
 

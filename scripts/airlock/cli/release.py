@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from airlock.config import PATH, load
+from airlock.cli.options import config_option
+from airlock.config import load
 from airlock.errors import AirlockError
 from airlock.gcp.model import resource
 
@@ -39,23 +40,12 @@ class Chosen:
 
 def service_options(function: F) -> F:
     """Add ``--service`` and ``--config`` to a command."""
-    return _service(config_option(function), required=True)
+    return _service(config_option()(function), required=True)
 
 
 def services_options(function: F) -> F:
     """Add ``--config`` and a ``--service`` that may be left out, for all of them."""
-    return _service(config_option(function), required=False)
-
-
-def config_option(function: F) -> F:
-    """Add ``--config`` to a command."""
-    return click.option(
-        "--config",
-        default=PATH,
-        show_default=True,
-        envvar="AIRLOCK_CONFIG",
-        help="Configuration file, relative to the checkout.",
-    )(function)
+    return _service(config_option()(function), required=False)
 
 
 def _service(function: F, *, required: bool) -> F:

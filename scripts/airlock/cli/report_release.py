@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from airlock.cli.console import console_for
-from airlock.cli.release import config_option
+from airlock.cli.options import config_option
 from airlock.cli.release_state import standing
 from airlock.config import load
 from airlock.delivery.changes.planning import keys_of
@@ -40,7 +40,7 @@ from airlock.delivery.joint import joint_page, overall
     envvar="AIRLOCK_BUILD",
     help="Result of the job that built the images, as `needs` has it.",
 )
-@config_option
+@config_option()
 def command(service: str, commit: str, build: str, config: str) -> int:
     """Put what became of each service of this run's release on one page.
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import click
 import msgspec
 
-from airlock import config
 from airlock.cli import FAILED, OK
 from airlock.cli.console import console_for
+from airlock.cli.options import config_option
 from airlock.clock import clock_from
 from airlock.errors import AirlockError
 from airlock.git import Git
@@ -124,14 +124,7 @@ _BY_HAND = ("workflow_dispatch",)
     show_default=True,
     help="Private folder for clones (removed at the end), the backup and the private report.",
 )
-@click.option(
-    "--config",
-    "config_path",
-    envvar="AIRLOCK_CONFIG",
-    default=config.PATH,
-    show_default=True,
-    help="Configuration, relative to the repository; for `--findings`.",
-)
+@config_option("Configuration, relative to the repository; for `--findings`.")
 @click.option(
     "--identity", default="", metavar="FILE", help="For `undo`: the key that opens the backup."
 )
@@ -153,7 +146,7 @@ def command(
     app_id: int,
     undo_days: int,
     folder: str,
-    config_path: str,
+    config: str,
     identity: str,
     revoked: bool,
 ) -> int:
@@ -197,7 +190,7 @@ def command(
         blobs=blobs,
         binary=binary,
         example=example,
-        config=config_path,
+        config=config,
     )
     phases: dict[Phase, Callable[[], int]] = {
         "plan": lambda: _plan(work, wanted),

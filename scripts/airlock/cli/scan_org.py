@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from airlock import config
 from airlock.cli import ERROR, FAILED, OK
 from airlock.cli.console import console_for
 from airlock.cli.files import read, write
+from airlock.cli.options import config_option
 from airlock.cli.org_shards import make_plan, scan_shard
 from airlock.clock import clock_from
 from airlock.errors import AirlockError
@@ -72,14 +72,7 @@ _FIRST = "Run the phase `plan` first, and hand its folder on"
     default=0,
     help="For `scan`: which one to scan, from 1.",
 )
-@click.option(
-    "--config",
-    "config_path",
-    envvar="AIRLOCK_CONFIG",
-    default=config.PATH,
-    show_default=True,
-    help="For `scan`: configuration, relative to each repository.",
-)
+@config_option("For `scan`: configuration, relative to each repository.")
 @click.option(
     "--json", "json_path", envvar="AIRLOCK_JSON", default="", help="For `report`: write JSON here."
 )
@@ -99,7 +92,7 @@ def command(
     forks: bool,
     shards: int,
     shard: int,
-    config_path: str,
+    config: str,
     json_path: str,
     html_path: str,
 ) -> int:
@@ -137,7 +130,7 @@ def command(
     outcomes: dict[tuple[str, int], fleet.Outcome] = {}
     own = plan.shards[shard - 1]
     for key, outcome in scan_shard(
-        own, config_path, today=clock_from(os.environ).today(), environ=os.environ, console=console
+        own, config, today=clock_from(os.environ).today(), environ=os.environ, console=console
     ):
         outcomes[key] = outcome
         # At once: should this machine die, what it has done is not lost.

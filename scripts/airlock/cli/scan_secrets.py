@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airlock import config
 from airlock.cli import ERROR, FAILED, OK
 from airlock.cli.console import console_for
 from airlock.cli.files import write
+from airlock.cli.options import config_option
 from airlock.cli.scan_jobs import SOURCES, Asked, job
 from airlock.clock import clock_from
 from airlock.errors import AirlockError
@@ -46,14 +46,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="A folder of the clone; the folder to scan for `tree`.",
 )
-@click.option(
-    "--config",
-    "config_path",
-    envvar="AIRLOCK_CONFIG",
-    default=config.PATH,
-    show_default=True,
-    help="Configuration, relative to the repository; read from the base commit, never from the"
-    " change.",
+@config_option(
+    "Configuration, relative to the repository; read from the base commit, never from the change."
 )
 @click.option(
     "--base",
@@ -143,7 +137,7 @@ def command(
     *,
     source: Source,
     path: str,
-    config_path: str,
+    config: str,
     base: str,
     head: str,
     event_path: str,
@@ -201,7 +195,7 @@ def command(
     from airlock.cli.scan_run import ask, scan  # noqa: PLC0415 - a wrong option needs no engine
 
     today = clock_from(environ).today()
-    scanned = scan(work, config_path, today=today, environ=environ, console=console)
+    scanned = scan(work, config, today=today, environ=environ, console=console)
     if liveness:
         scanned = ask(scanned, environ)
     if import_:
