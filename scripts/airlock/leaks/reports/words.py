@@ -16,7 +16,7 @@ ACCEPT = (
 )
 
 _UNSAFE = re.compile(r"[\\`*_{}\[\]()#+!|<>&~@:/-]")
-_PATH = 160
+_NAME = 160
 _KINDS = {
     "name": "file name",
     "message": "commit message",
@@ -91,7 +91,7 @@ def since(finding: Finding, today: str) -> str:
         old = age(first.date, today)
         parts.append(f"{first.date[:10]} ({old})" if old else first.date[:10])
     if first.author:
-        parts.append(f"by {first.author}")
+        parts.append(f"by {shorten(first.author)}")
     return " ".join(parts)
 
 
@@ -168,9 +168,13 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(lambda match: f"&#{ord(match[0])};", visible)
 
 
-def shorten(path: str) -> str:
-    """Return a path that fits a table: one of 4 kB would push everything else off the page."""
-    return path if len(path) <= _PATH else f"{path[: _PATH // 2]}…{path[-_PATH // 2 :]}"
+def shorten(name: str) -> str:
+    """Return a path, or a person's name, that fits a table.
+
+    A path of 4 kB, or a name of as many megabytes as its author likes, would push everything else
+    off the page.
+    """
+    return name if len(name) <= _NAME else f"{name[: _NAME // 2]}…{name[-_NAME // 2 :]}"
 
 
 def count(number: int, thing: str) -> str:

@@ -145,6 +145,14 @@ def test_a_long_path_is_shortened_in_tables() -> None:
     assert "last" in body
 
 
+def test_a_long_name_pushes_no_finding_off_the_page() -> None:
+    # Git takes any name, and GitHub drops a summary of more than 1 MiB.
+    shown = result(finding(places=(spot(author="A" * 2**20),)), WARNING)
+    for text in (page.summary(shown), page.comment(shown), terminal(shown, colour=False)):
+        assert len(text) < 10_000
+        assert WARNING.fingerprint in text
+
+
 def test_lists_end_and_say_how_much_is_left_out() -> None:
     many = result(*[finding()] * 400, *[WARNING] * 30)
     assert "410 more in the job summary" in page.comment(many, "https://example.org/run")
