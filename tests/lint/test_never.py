@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lint.tree import ROOT
+from lint.tree import ROOT, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,13 +87,14 @@ RULES = {
 HELPERS = {"get", "post", "put", "patch", "delete", "head", "request"}
 
 
-def calls(source: str) -> set[str]:
+@functools.cache
+def calls(source: str) -> frozenset[str]:
     """Return the last part of the name of everything that a module calls.
 
     The helpers of ``requests`` open a session of their own each time: they count as one.
     """
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if not isinstance(node, ast.Call):
             continue
         if isinstance(node.func, ast.Name):
@@ -101,7 +103,7 @@ def calls(source: str) -> set[str]:
             owner = node.func.value
             helper = isinstance(owner, ast.Name) and owner.id == "requests"
             found.add("Session" if helper and node.func.attr in HELPERS else node.func.attr)
-    return found
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lint.tree import ROOT
+from lint.tree import ROOT, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def allowed(cell: str) -> frozenset[int]:
 def imports(source: str) -> set[str]:
     """Return the rooms that a module's source imports, wherever in it the import stands."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -110,7 +110,7 @@ def test_imports_are_absolute() -> None:
     assert {
         label(path): node.lineno
         for path in (*MODULES, *SINGLE)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and node.level
     } == {}
 
@@ -137,7 +137,7 @@ def test_the_check_itself(room: str, source: str, expected: list[str]) -> None:
 
 def prints(source: str) -> list[int]:
     """Return the lines that write to the process's streams."""
-    tree = ast.parse(source)
+    tree = parsed(source)
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call | ast.Attribute))
     return [
         node.lineno

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,12 @@ def tracked() -> list[Path]:
     ).stdout
     paths = (ROOT / name for name in listed.split("\0") if name)
     return sorted(path for path in paths if path.is_symlink() or path.exists())
+
+
+@functools.cache
+def parsed(source: str) -> ast.Module:
+    """Parse a module; many rules look at the same ones."""
+    return ast.parse(source)
 
 
 def workflows() -> list[Path]:
