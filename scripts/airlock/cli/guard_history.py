@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from airlock.cli import FAILED, OK
 from airlock.cli.console import console_for
 from airlock.errors import AirlockError
 from airlock.git import Git
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from airlock.cli.console import Console
     from airlock.history.guard import Checked, Guard, Returned
 
-_OK, _FAILED = 0, 1
 _SHOWN = 20
 
 _WORDS = {
@@ -54,24 +54,22 @@ def command(path: str, base: str, head: str) -> int:
     """
     environ = os.environ
     console = console_for(environ)
-    server = (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
-    token = environ.get("AIRLOCK_TOKEN", "").strip()
+    origin = Origin.of(environ)
     git = Git.open(Path(path), environ)
-    remote = Remote(_url(git, environ, server), token, server)
+    remote = Remote(_url(git, environ, origin.server), origin.token, origin.server)
     found = guards.find(git, remote)
     if found is None:
         console.info("Nothing was removed from this history, so there is nothing to keep out.")
-        return _OK
+        return OK
     own = found[1]
     on_runner = environ.get("GITHUB_EVENT_NAME") and not base
     event = event_from(environ) if on_runner else None
     if isinstance(event, Schedule | Dispatch):
         return _everywhere(remote, own, environ, console)
-    origin = Origin(server=server, token=token)
     change = from_event(git, event, origin) if event else from_revisions(git, base, head, origin)
     if change is None:
         console.info("A deleted ref brings nothing back.")
-        return _OK
+        return OK
     revisions = (change.head, *change.tags, *(f"^{commit}" for commit in change.exclude))
     return _verdict(guards.check(git, own, revisions), change.label, console)
 
@@ -100,7 +98,7 @@ def _verdict(checked: Checked, label: str, console: Console) -> int:
         console.annotate([_note("", text, level="warning")])
     if not found:
         console.info(f"Nothing that was removed is in {label}.")
-        return _OK
+        return OK
     commits = sum(each.kind == "commit" for each in found)
     notes = [_note("", _WORDS["commit"])] if commits else []
     notes += [
@@ -110,7 +108,7 @@ def _verdict(checked: Checked, label: str, console: Console) -> int:
     ]
     console.annotate(notes)
     console.summary(_page(found, label, commits))
-    return _FAILED
+    return FAILED
 
 
 def _note(path: str, text: str, level: Literal["error", "warning"] = "error") -> Annotation:

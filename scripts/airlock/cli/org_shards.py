@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airlock.cli.scan_jobs import Asked, job
 from airlock.errors import AirlockError
 from airlock.git.clone import clone
+from airlock.git.settings import server_of
 from airlock.leaks import fleet
 from airlock.leaks.fleet import Outcome, Target
 from airlock.leaks.reports.fleet import Plan
@@ -100,7 +101,9 @@ def _scan(
     from airlock.cli.scan_run import scan  # noqa: PLC0415 - planning needs no engine
 
     with tempfile.TemporaryDirectory(prefix="airlock-") as name:
-        git = clone(piece.url, Path(name), environ, token=_token(environ), server=_server(environ))
+        git = clone(
+            piece.url, Path(name), environ, token=_token(environ), server=server_of(environ)
+        )
         if not git.lines("for-each-ref", "--count=1"):
             return Outcome(empty=True)
         # What started the run is about the repository that runs, not about this one.
@@ -131,7 +134,7 @@ def _targets(
         if _NAME.fullmatch(pattern):
             listed = find(api, pattern)
             # One that is gone is a line in the report, not the end of all the others' scan.
-            url = f"{_server(environ)}/{pattern}.git"
+            url = f"{server_of(environ)}/{pattern}.git"
             target = _target(listed) if listed else Target(name=pattern, url=url, size=0)
             found[target.name] = target
             continue
@@ -186,7 +189,7 @@ def _cuts(target: Target, count: int, environ: Mapping[str, str]) -> tuple[int, 
             Path(name),
             environ,
             token=_token(environ),
-            server=_server(environ),
+            server=server_of(environ),
             commits_only=True,
         )
         return plan.cuts(git, count)
@@ -194,7 +197,3 @@ def _cuts(target: Target, count: int, environ: Mapping[str, str]) -> tuple[int, 
 
 def _token(environ: Mapping[str, str]) -> str:
     return environ.get("AIRLOCK_TOKEN", "")
-
-
-def _server(environ: Mapping[str, str]) -> str:
-    return (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")

@@ -13,6 +13,7 @@ from airlock.cli.files import read
 from airlock.errors import AirlockError
 from airlock.git.clone import clone
 from airlock.git.push import Remote
+from airlock.git.settings import server_of
 from airlock.github import impact
 from airlock.github.administration import Administration
 from airlock.github.api import connect, explained
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 BLOCKING = "blocking"
 """Instead of fingerprints: every finding that would fail the gate."""
-
-_GITHUB = "https://github.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +89,7 @@ class Work:
     @property
     def server(self) -> str:
         """URL of the server."""
-        return (self.environ.get("GITHUB_SERVER_URL") or _GITHUB).rstrip("/")
+        return server_of(self.environ)
 
     @property
     def remote(self) -> Remote:

@@ -25,11 +25,7 @@ def open_tree(environ: Mapping[str, str]) -> Tree:
     Raises:
         AirlockError: There is none.
     """
-    origin = Origin(
-        server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
-        token=environ.get("AIRLOCK_TOKEN", ""),
-    )
-    return Tree(Git.open(Path.cwd(), environ), origin)
+    return Tree(Git.open(Path.cwd(), environ), Origin.of(environ))
 
 
 def read_servings(

@@ -17,7 +17,6 @@ from airlock.git import Git
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from airlock.git.shallow import Origin
     from airlock.github.event import Event, MergeGroup, PullRequest, Push
     from airlock.leaks.piece import Piece
     from airlock.leaks.sources.plan import Share, State
@@ -157,6 +156,7 @@ def job(asked: Asked) -> Job:
 
 
 def _change(asked: Asked) -> Job:
+    from airlock.git.shallow import Origin  # noqa: PLC0415
     from airlock.leaks.sources import change  # noqa: PLC0415 - only this source's
     from airlock.leaks.sources.commits import from_event, from_revisions  # noqa: PLC0415
 
@@ -164,7 +164,7 @@ def _change(asked: Asked) -> Job:
     git = Git.open(asked.path, environ)
     on_event = not asked.base and not asked.head and environ.get("GITHUB_EVENT_NAME")
     event = _event(environ) if on_event else None
-    origin = _origin(environ)
+    origin = Origin.of(environ)
     found = (
         from_event(git, event, origin)
         if event
@@ -224,15 +224,6 @@ def _event(environ: Mapping[str, str]) -> Event | None:
     return event_from(environ)
 
 
-def _origin(environ: Mapping[str, str]) -> Origin:
-    from airlock.git.shallow import Origin  # noqa: PLC0415 - laptops need none
-
-    return Origin(
-        server=environ.get("GITHUB_SERVER_URL") or "https://github.com",
-        token=environ.get("AIRLOCK_TOKEN", ""),
-    )
-
-
 def _trusted(asked: Asked, git: Git) -> str | None:
     """Return the commit whose lists count for what is no range of commits.
 
@@ -245,10 +236,10 @@ def _trusted(asked: Asked, git: Git) -> str | None:
     event = cause(asked.environ)
     if event is None:
         return git.commit("HEAD")
-    from airlock.git.shallow import FIX, obtain  # noqa: PLC0415 - laptops need none
+    from airlock.git.shallow import FIX, Origin, obtain  # noqa: PLC0415 - laptops need none
     from airlock.github.event import Push  # noqa: PLC0415 - laptops need none
 
-    origin = _origin(asked.environ)
+    origin = Origin.of(asked.environ)
     base: str | None
     if isinstance(event, Push):
         branch = event.default_branch

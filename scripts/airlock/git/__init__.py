@@ -27,7 +27,7 @@ import msgspec
 from airlock.errors import AirlockError
 from airlock.git import pipes
 from airlock.git.failure import GitError
-from airlock.git.settings import FIXED, OVERRIDES, PASSED_ON, credentials
+from airlock.git.settings import OVERRIDES, credentials, environment
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -82,7 +82,7 @@ class Git(msgspec.Struct, frozen=True, dict=True):
         Raises:
             AirlockError: No git, a git older than 2.35, or `path` is in no repository.
         """
-        own = {name: environ[name] for name in PASSED_ON if name in environ} | FIXED
+        own = environment(environ)
         _require_version(environ.get("PATH", ""))
         start = path.resolve()
         for folder in (start, *start.parents):
@@ -101,7 +101,7 @@ class Git(msgspec.Struct, frozen=True, dict=True):
     @classmethod
     def new(cls, folder: Path, environ: Mapping[str, str]) -> Git:
         """Make an empty bare repository and return git for it."""
-        own = {name: environ[name] for name in PASSED_ON if name in environ} | FIXED
+        own = environment(environ)
         _require_version(environ.get("PATH", ""))
         folder.mkdir(parents=True, exist_ok=True)
         made = cls(folder, folder, own)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airlock.errors import AirlockError
 from airlock.git import Git
 from airlock.git.failure import GitError
-from airlock.git.settings import FIXED, PASSED_ON, credentials
+from airlock.git.settings import credentials, environment
 from airlock.kit.retry import Backoff, call
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def clone(
     if not url.startswith(f"{server.rstrip('/')}/"):
         raise AirlockError("refusing to clone from another server", where=url)
     folder.mkdir(parents=True, exist_ok=True)
-    own = {name: environ[name] for name in PASSED_ON if name in environ} | FIXED
-    git = Git(folder, folder / ".git", own)
+    git = Git(folder, folder / ".git", environment(environ))
     env = credentials(token, server)
     call(
         lambda: git.run(

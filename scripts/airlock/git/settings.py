@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # A child sees these and nothing else: no token of ours, and nothing that redirects git.
 PASSED_ON = (
@@ -35,6 +40,16 @@ OVERRIDES = (
     *("protocol.ssh.allow=always", "protocol.file.allow=always"),
     *("http.lowSpeedLimit=1000", "http.lowSpeedTime=60"),
 )
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return all of the caller's environment that a git process gets, and what is fixed for it."""
+    return {name: environ[name] for name in PASSED_ON if name in environ} | FIXED
+
+
+def server_of(environ: Mapping[str, str]) -> str:
+    """Return the URL of the GitHub server that the runner names, without a slash at its end."""
+    return (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
 
 
 def credentials(token: str, server: str) -> dict[str, str]:

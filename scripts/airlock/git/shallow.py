@@ -14,9 +14,10 @@ import msgspec
 
 from airlock.errors import AirlockError
 from airlock.git import GitError
+from airlock.git.settings import server_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from airlock.git import Git
 
@@ -41,6 +42,11 @@ class Origin(msgspec.Struct, frozen=True):
     remote: str = "origin"
     server: str = "https://github.com"
     token: str = ""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Origin:
+        """Return the server that the runner names, with the token that Airlock is given."""
+        return cls(server=server_of(environ), token=environ.get("AIRLOCK_TOKEN", "").strip())
 
     def __repr__(self) -> str:
         return f"Origin({self.remote!r}, {self.server!r})"
