@@ -40,14 +40,14 @@ def seconds(text: bytes | str, with_: Engine | None = None) -> tuple[float, int]
 
 
 def test_many_tokens_in_one_line() -> None:
-    few, _ = seconds("tok_a1B2c3," * 5_000)
-    took, found = seconds("tok_a1B2c3," * 80_000)
-    assert found == 80_000
+    few, _ = seconds("tok_a1B2c3," * 2_500)
+    took, found = seconds("tok_a1B2c3," * 40_000)
+    assert found == 40_000
     assert took < 64 * few + 2
 
 
 def test_many_tokens_in_one_line_take_little_memory_each() -> None:
-    text = b"tok_a1B2c3," * 10_000
+    text = b"tok_a1B2c3," * 5_000
     tracemalloc.start()
     kept = basic().scan(piece(text))
     size, peak = tracemalloc.get_traced_memory()
@@ -126,7 +126,7 @@ def test_base64_of_base64_and_so_on() -> None:
 
 
 def test_a_bomb_is_left_half_packed_and_said_so() -> None:
-    bomb = gzip.compress(gzip.compress(b"\0" * 300_000_000, 9), 9)
+    bomb = gzip.compress(gzip.compress(b"\0" * 100_000_000, 9), 9)
     fresh = engine(TOKEN, NAMED, BLOCK)
     start = time.perf_counter()
     assert not fresh.scan(piece(bomb, "bomb.gz", whole=True))
@@ -136,7 +136,7 @@ def test_a_bomb_is_left_half_packed_and_said_so() -> None:
 
 def test_what_a_file_unpacks_to_is_not_all_looked_at_for_generic_secrets() -> None:
     made = engine(TOKEN)
-    packed = gzip.compress(b"password = '" * 60_000 + b" tok_a1B2c3")
+    packed = gzip.compress(b"password = '" * 51_000 + b" tok_a1B2c3")
     found = made.scan(piece(packed, whole=True))
     assert values(found, TOKEN) == ["tok_a1B2c3"]
     ((_, why),) = made.notes
