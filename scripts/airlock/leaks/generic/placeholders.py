@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FEWEST = 7
 """Different characters in a long value.
@@ -111,19 +115,26 @@ def _regular(value: str) -> bool:
     return covered >= _MOST * len(plain)
 
 
-def _runs(plain: str) -> list[int]:
-    """Return the lengths of the stretches in which each character is the one after the last.
+def _runs(plain: str) -> Iterator[int]:
+    """Yield the lengths of the stretches in which each character is the one after the last.
 
-    Behind 9 comes 0 or, in hexadecimal, a; what counts down is read backwards.
+    Behind 9 comes 0 or, in hexadecimal, a; what counts down is read backwards. Where no stretch is
+    of `_COUNTED` characters there may be none.
     """
-    lengths = []
     for text in (plain, plain[::-1]):
+        # One as long as that has one of these pairs in it.
+        step = _COUNTED - 1
+        if not any(map(_follows, text[::step], text[1::step])):
+            continue
         length = 1
         for last, character in itertools.pairwise(text):
-            if ord(character) == ord(last) + 1 or character in _NEXT.get(last, ""):
+            if _follows(last, character):
                 length += 1
                 continue
-            lengths.append(length)
+            yield length
             length = 1
-        lengths.append(length)
-    return lengths
+        yield length
+
+
+def _follows(last: str, character: str) -> bool:
+    return ord(character) == ord(last) + 1 or character in _NEXT.get(last, "")

@@ -132,6 +132,12 @@ def test_a_placeholder_is_one(value: str) -> None:
     assert placeholder(value)
 
 
+@pytest.mark.parametrize("run", ["abcdefghij", "6789abcdef", "90abcdefgh", "jihgfedcba"])
+def test_a_run_is_seen_wherever_it_begins(run: str) -> None:
+    for before in range(7):
+        assert placeholder("qzkxwm"[:before] + run), before
+
+
 @pytest.mark.parametrize(
     "value",
     [
