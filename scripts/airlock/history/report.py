@@ -21,7 +21,7 @@ MARKER = "<!-- airlock:rewrite-history -->"
 """Of the comment on a pull request."""
 
 _LISTED = 50
-_PLAIN = str.maketrans({"|": "/", "`": "'", "\n": " ", "<": "(", ">": ")"})
+_PLAIN = str.maketrans({"|": "/", "`": "'", "<": "(", ">": ")"})
 _SHORT = 12
 
 
@@ -315,4 +315,6 @@ def _day(seconds: float) -> str:
 
 def _code(text: str) -> str:
     """Return untrusted text that ends neither a table's cell nor its own code span."""
-    return text.translate(_PLAIN)
+    # A carriage return ends a line of Markdown, too.
+    visible = "".join(c if c.isprintable() else " " for c in text)
+    return visible.translate(_PLAIN)

@@ -43,7 +43,7 @@ PLAN = Plan(
             forms={"plain": 2, "base64": 1},
             kinds={"file": 2, "path": 1},
             blobs=(BLOB,),
-            paths=("a.py", "b`c.py", "d.py", "e.py"),
+            paths=("a.py", "b`c.py", "d\r#.py", "e.py"),
             first=(FIRST,),
         ),
     ),
@@ -130,7 +130,7 @@ def test_a_plan_says_what_it_costs() -> None:
         "| pull requests affected | 2 open, 1 merged; none loses its base |",
         "| refs of pull requests, which only GitHub can clean | 1 |",
         "| forks, which keep it | 1 listed, 1 private |",
-        "| stripe/key | 2 files, 1 path | plain, base64 | `a.py`, `b'c.py`, `d.py` and 1 more |",
+        "| stripe/key | 2 files, 1 path | plain, base64 | `a.py`, `b'c.py`, `d #.py` and 1 more |",
         "stripe/key, file: it stands in a zip archive",
     ):
         assert line in page
