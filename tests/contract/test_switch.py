@@ -204,6 +204,17 @@ def test_a_record_that_a_colleague_made_up_puts_nothing_back(here: Place) -> Non
     assert violations(here, {}, switched=False) == []
 
 
+def test_what_is_no_record_is_no_missing_permission(here: Place) -> None:
+    assert here.colleague(record.REF)
+    for again in (
+        lambda: go(here),
+        lambda: put_back(here.github.environ(), here.folder / "again", here.token),
+    ):
+        with pytest.raises(AirlockError, match="refs/airlock/purge: not what Airlock keeps there"):
+            again()
+    assert here.admin().rules() == here.rules
+
+
 def test_a_record_that_a_colleague_writes_over_puts_nothing_back(here: Place) -> None:
     victim, forged = Victim(here, here.folder / "clone"), evil(here)
 

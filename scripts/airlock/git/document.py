@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airlock.errors import AirlockError
+
 if TYPE_CHECKING:
     from airlock.git import Git
     from airlock.git.push import Remote
@@ -54,4 +56,10 @@ def read(git: Git, remote: Remote, ref: str) -> tuple[str, bytes] | None:
         return None
     remote.fetch(git, commit, depth=1)
     content = git.blob(commit, _FILE)
-    return None if content is None else (commit, content)
+    if content is None:
+        raise AirlockError(
+            "not what Airlock keeps there: somebody else wrote it",
+            where=ref,
+            fix="Find out who, and delete that ref on the server",
+        )
+    return commit, content
