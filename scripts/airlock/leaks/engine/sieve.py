@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from airlock.leaks.engine import grammar, places, stretch, syntax
+from airlock.leaks.engine import grammar, stretch, syntax
 from airlock.leaks.engine.syntax import EMPTY, NEWLINE, Alt, At, Bytes, Cat, Node, Repeat
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ _OPTIONAL_PLUS = Repeat(Bytes(_PLUS), 0, 1)
 _AT_LINE = Bytes(NEWLINE | _PLUS)
 _BROKEN = Cat((Bytes(NEWLINE), Bytes(_PLUS)))
 
-
-_WORD = 2
-"""Letters that Hyperscan waits for, and runs no automaton until they come."""
 
 FARTHEST = 64 * 1024
 """Most bytes that a regex of bounded length may match, if its rule names less."""
@@ -66,20 +63,12 @@ def sought(rule: Rule) -> Sought:
     longest = syntax.width(whole)[1]
     # One more, for the end of a line that the first pass takes for part of the match.
     reach = rule.reach if longest is None else min(longest, max(rule.reach, FARTHEST)) + 1
-    best = stretch.best(whole)
-    node = rewrite(best) if best else _shape(whole)
+    node = rewrite(stretch.best(whole) or whole)
     # To write a whole regex, too, for when its stretch is too large, took half of a cold start.
     if not syntax.width(node)[0]:
         return Sought(last, reach)
-    patterns = tuple(dict.fromkeys(map(syntax.write, _alternatives(_uncounted(node)))))
-    return Sought((patterns, *last), reach)
-
-
-def _shape(whole: Node) -> Node:
-    """Return what to look for of a regex in which nothing says enough: all of it, or a run."""
-    node = rewrite(whole)
-    run = places.run(node) if stretch.word(node) < _WORD else None
-    return run or node
+    best = tuple(dict.fromkeys(map(syntax.write, _alternatives(_uncounted(node)))))
+    return Sought((best, *last), reach)
 
 
 def _alternatives(node: Node) -> Iterator[Node]:
