@@ -51,8 +51,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from airlock.config import Thresholds  # noqa: E402 - the paths come first
-from airlock.delivery.history import History  # noqa: E402
-from airlock.delivery.judge import Look, Past, judge  # noqa: E402
+from airlock.delivery.judging.history import History  # noqa: E402
+from airlock.delivery.judging.judge import Look, Past, judge  # noqa: E402
 from simulation import oracle, rivals  # noqa: E402
 from simulation.traffic import MINUTES, Runs, Traffic, histories, releases  # noqa: E402
 

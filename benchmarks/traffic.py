@@ -42,8 +42,8 @@ import msgspec  # noqa: E402
 
 from airlock.clock import ScaledClock  # noqa: E402
 from airlock.delivery.client import AGENT  # noqa: E402
-from airlock.delivery.history import PERIOD as HISTORY  # noqa: E402
-from airlock.delivery.judge import judge  # noqa: E402
+from airlock.delivery.judging.history import PERIOD as HISTORY  # noqa: E402
+from airlock.delivery.judging.judge import judge  # noqa: E402
 from airlock.delivery.record import ANNOTATION, Phase, Record  # noqa: E402
 from airlock.delivery.signals import Signals  # noqa: E402
 from airlock.errors import AirlockError  # noqa: E402

@@ -17,9 +17,9 @@ import requests
 from airlock.clock import ScaledClock
 from airlock.config import Config, parse
 from airlock.delivery.client import AGENT
+from airlock.delivery.judging.probing import Probing
 from airlock.delivery.plan import Identity, plan
 from airlock.delivery.probe import Probe
-from airlock.delivery.probing import Probing
 from airlock.delivery.record import read
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals

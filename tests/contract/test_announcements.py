@@ -9,7 +9,7 @@ from airlock.cli.announce import Announcer
 from airlock.cli.console import RunnerConsole
 from airlock.config import Service
 from airlock.delivery.journal import Decision, StepLog
-from airlock.delivery.judge import Look
+from airlock.delivery.judging.judge import Look
 from airlock.delivery.plan import Identity, plan
 from airlock.delivery.rollout import Outcome
 from airlock.github.api import connect

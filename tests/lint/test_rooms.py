@@ -118,7 +118,7 @@ def test_imports_are_absolute() -> None:
 @pytest.mark.parametrize(
     ("room", "source", "expected"),
     [
-        ("leaks", "from airlock.delivery.judge import judge", ["delivery"]),
+        ("leaks", "from airlock.delivery.judging.judge import judge", ["delivery"]),
         ("leaks", "import airlock.cli.console", ["cli"]),
         ("leaks", "from airlock import git", []),
         ("history", "from airlock.leaks import secret", []),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from airlock.config import Thresholds
-    from airlock.delivery.history import History
+    from airlock.delivery.judging.history import History
     from simulation.traffic import Counts, Runs
 
     Logs = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from airlock.delivery.history import PERIOD, History, measured
+from airlock.delivery.judging.history import PERIOD, History, measured
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,10 +21,10 @@ from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.delivery.changes.planning import keys_of
 from airlock.delivery.client import AGENT
 from airlock.delivery.joint import obstacle
+from airlock.delivery.judging.probing import Probing
 from airlock.delivery.plan import identity, plan
 from airlock.delivery.preview import earliest
 from airlock.delivery.probe import Probe
-from airlock.delivery.probing import Probing
 from airlock.delivery.record import read
 from airlock.delivery.report import preview_page, rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout

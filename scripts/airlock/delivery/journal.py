@@ -12,7 +12,7 @@ from airlock.delivery.record import Phase, read
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airlock.delivery.judge import Judgement, Look
+    from airlock.delivery.judging.judge import Judgement, Look
     from airlock.delivery.model import Action, Observation
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from airlock.delivery import start, writes
 from airlock.delivery.capacity import unfit
-from airlock.delivery.judge import judge, outage
+from airlock.delivery.judging.judge import judge, outage
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import (
@@ -31,7 +31,7 @@ from airlock.gcp.monitoring import DELAY, PERIOD
 from airlock.gcp.request_logs import DELAY as LOG_DELAY
 
 if TYPE_CHECKING:
-    from airlock.delivery.judge import Judgement, Suspicion
+    from airlock.delivery.judging.judge import Judgement, Suspicion
     from airlock.delivery.model import Action
     from airlock.delivery.plan import Plan
     from airlock.gcp.model import ServiceView

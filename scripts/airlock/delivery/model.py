@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airlock.delivery.judge import Judgement, Look, Past
+    from airlock.delivery.judging.judge import Judgement, Look, Past
     from airlock.delivery.record import Record
     from airlock.delivery.smoke import SmokeResult
     from airlock.delivery.warm import WarmResult

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airlock.delivery.journal import Decision, StepLog
-    from airlock.delivery.judge import Look
+    from airlock.delivery.judging.judge import Look
     from airlock.delivery.rollback import RollbackPlan
     from airlock.delivery.rollout import Outcome
     from airlock.delivery.settle import Settled

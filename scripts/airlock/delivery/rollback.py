@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airlock.delivery import writes
 from airlock.delivery.apply import apply_and_watch
 from airlock.delivery.capacity import smaller, unfit
-from airlock.delivery.judge import outage, total
+from airlock.delivery.judging.judge import outage, total
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import WHOLE, described, desired, served
 from airlock.errors import AirlockError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airlock.clock import Clock
-    from airlock.delivery.judge import Look
+    from airlock.delivery.judging.judge import Look
     from airlock.delivery.model import Write
     from airlock.delivery.plan import Identity
     from airlock.delivery.ports import Cloud

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airlock.clock import Clock
-    from airlock.delivery.judge import Look
+    from airlock.delivery.judging.judge import Look
     from airlock.delivery.model import Action
     from airlock.delivery.plan import Plan
     from airlock.delivery.ports import Cloud, Prober

@@ -9,10 +9,10 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from airlock.config import Latency
-from airlock.delivery.history import PERIOD as HISTORY
-from airlock.delivery.history import measured
-from airlock.delivery.judge import Look, Past
-from airlock.delivery.probing import without
+from airlock.delivery.judging.history import PERIOD as HISTORY
+from airlock.delivery.judging.history import measured
+from airlock.delivery.judging.judge import Look, Past
+from airlock.delivery.judging.probing import without
 from airlock.errors import AirlockError
 from airlock.gcp.monitoring import PERIOD, horizon
 from airlock.gcp.request_logs import DELAY
@@ -20,7 +20,7 @@ from airlock.gcp.request_logs import DELAY
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airlock.delivery.probing import Probing
+    from airlock.delivery.judging.probing import Probing
     from airlock.gcp.monitoring import Durations, Point
     from airlock.gcp.request_logs import Failure
 

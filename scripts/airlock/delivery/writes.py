@@ -24,7 +24,7 @@ from airlock.gcp.model import NewRevision
 from airlock.gcp.monitoring import DELAY, PERIOD
 
 if TYPE_CHECKING:
-    from airlock.delivery.judge import Judgement
+    from airlock.delivery.judging.judge import Judgement
     from airlock.delivery.plan import Identity, Plan
     from airlock.gcp.model import RevisionView, ServiceView
 

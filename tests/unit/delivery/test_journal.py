@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airlock.delivery.journal import Journal, _Judged
-from airlock.delivery.judge import Evidence, Judgement, Look
+from airlock.delivery.judging.judge import Evidence, Judgement, Look
 
 EVIDENCE = Evidence(0, 0, 0, 0, 0, 0, 1.0)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from airlock.delivery import writes
-from airlock.delivery.judge import Look
+from airlock.delivery.judging.judge import Look
 from airlock.delivery.plan import Identity
 from airlock.delivery.record import Phase, Record, annotated
 from airlock.delivery.rollback import RollbackPlan, carry_out, plan_rollback, refuse_in_outage

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airlock.config import Latency, Span
-from airlock.delivery.history import PERIOD
-from airlock.delivery.judge import Look
+from airlock.delivery.judging.history import PERIOD
+from airlock.delivery.judging.judge import Look
 from airlock.delivery.signals import (
     Signals,
     established,

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airlock.config import Latency, Thresholds
-from airlock.delivery import cells
-from airlock.delivery.history import History
-from airlock.delivery.judge import (
+from airlock.delivery.judging import cells
+from airlock.delivery.judging.history import History
+from airlock.delivery.judging.judge import (
     Evidence,
     Look,
     Past,

@@ -29,8 +29,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from airlock.delivery import bets, cells, tails
-from airlock.delivery.history import History, assumed
+from airlock.delivery.judging import bets, cells, tails
+from airlock.delivery.judging.history import History, assumed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

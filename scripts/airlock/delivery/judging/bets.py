@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airlock.delivery.history import History
+    from airlock.delivery.judging.history import History
 
 Cell = tuple[int, int, int, int]
 """Requests and errors of the candidate, requests and errors of stable, in one block."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
-from airlock.delivery.judge import Look
+from airlock.delivery.judging.judge import Look
 from airlock.errors import AirlockError
 
 if TYPE_CHECKING:

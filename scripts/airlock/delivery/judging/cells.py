@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airlock.delivery.bets import Cell
-    from airlock.delivery.judge import Look
+    from airlock.delivery.judging.bets import Cell
+    from airlock.delivery.judging.judge import Look
 
 MINUTE = 60.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airlock.delivery.history import History, measured
+from airlock.delivery.judging.history import History, measured
 from simulation.traffic import Traffic, histories
 
 

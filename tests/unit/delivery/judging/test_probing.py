@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airlock.delivery.judge import Look
-from airlock.delivery.probing import Probing, without
+from airlock.delivery.judging.judge import Look
+from airlock.delivery.judging.probing import Probing, without
 from airlock.delivery.signals import Signals
 from airlock.errors import AirlockError
 from airlock.gcp.monitoring import Point

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from airlock.delivery.bets import against_limit, against_stable
-from airlock.delivery.history import History
+from airlock.delivery.judging.bets import against_limit, against_stable
+from airlock.delivery.judging.history import History
 
 PLAIN = History()
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from airlock.delivery import tails
+from airlock.delivery.judging import tails
 
 
 @settings(deadline=None)

@@ -1,0 +1,1 @@
+"""Is the candidate worse: the bets, what they count, and probes for what traffic does not bring."""
