@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from airlock.delivery.journal import StepLog
-from airlock.delivery.report import rollout_page, smoke_page
+from airlock.delivery.report import escaped, rollout_page, smoke_page
 from airlock.delivery.rollout import Outcome
 from airlock.delivery.smoke import SmokeResult
 from unit.delivery.world import plan
@@ -61,3 +61,7 @@ def test_many_failures_are_counted_not_listed() -> None:
     page = smoke_page("shop", "u", SmokeResult(False, 50, failures, "test 0 and 49 more"))
     assert "and 30 more" in page
     assert "test 40" not in page
+
+
+def test_a_failed_tests_output_mentions_nobody_and_keeps_addresses() -> None:
+    assert escaped("by @acme/all, grant run@p.iam") == "by @&#8203;acme/all, grant run@p.iam"
