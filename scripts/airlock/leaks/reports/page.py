@@ -58,6 +58,7 @@ def comment(result: Result, run_url: str = "") -> str:
     parts = _top(result, "###", seconds=False)
     if result.open:
         parts.append(_table(result.open[:COMMENT_ROWS], result))
+        parts.append(_details("No secret? How to accept a finding", _how_to_allow(result.open[0])))
     if len(result.open) > COMMENT_ROWS:
         parts.append(f"{len(result.open) - COMMENT_ROWS:,} more in the job summary.")
     if run_url:
@@ -68,7 +69,8 @@ def comment(result: Result, run_url: str = "") -> str:
 def _top(result: Result, heading: str = "##", *, seconds: bool = True) -> list[str]:
     icon = "❌" if result.blocking or result.broken or result.unread else "✅"
     read = words.counts(result, seconds=seconds)
-    parts = [f"{heading} {icon} {escape(words.headline(result))}", f"{read}."]
+    lead = [_lead(result.blocking)] if result.blocking else []
+    parts = [f"{heading} {icon} {escape(words.headline(result))}", *lead, f"{read}."]
     if result.broken:
         parts.append(f"❌ {escape(result.broken)}")
     if result.unread:
@@ -76,6 +78,14 @@ def _top(result: Result, heading: str = "##", *, seconds: bool = True) -> list[s
     if result.blocking:
         parts.append(_advice(result.blocking, result.source))
     return parts
+
+
+def _lead(blocking: Sequence[Finding]) -> str:
+    """Return what it is and what to do, in one line: not everybody reads on."""
+    worst = blocking[0]
+    more = f", and {len(blocking) - 1:,} more" if len(blocking) > 1 else ""
+    place = escape(words.where(worst.shown, short=True))
+    return f"**{escape(worst.title)}** in {place}{more}. Rotate it first, then take it out."
 
 
 def _advice(blocking: Sequence[Finding], source: str) -> str:

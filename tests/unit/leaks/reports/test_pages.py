@@ -31,6 +31,14 @@ def test_verdict_comes_first() -> None:
     assert "1 warning to look at" in page.summary(result(WARNING))
 
 
+def test_what_it_is_and_what_to_do_stand_right_below_the_verdict() -> None:
+    for told in (page.summary(result(finding())), page.comment(result(finding()))):
+        assert told.splitlines()[2].startswith("**GitHub token** in src")
+        assert told.splitlines()[2].endswith("Rotate it first, then take it out.")
+        assert "airlock allow z36ba5tdau7t74h3" in told
+    assert ", and 1 more. Rotate" in page.summary(result(finding(), finding()))
+
+
 def test_what_to_do_is_two_lines_and_links_to_the_provider() -> None:
     rotate, then = words.steps(finding())
     assert rotate == "Revoke it in the settings."
@@ -160,7 +168,8 @@ def test_lists_end_and_say_how_much_is_left_out() -> None:
     shown = terminal(many, colour=False)
     assert "and 350 more leaked secrets;" in shown
     assert "and 10 more warnings;" in shown
-    assert page.comment(many).count("z36ba5tdau7t74h3") == page.COMMENT_ROWS
+    # And twice where it says how to accept one.
+    assert page.comment(many).count("z36ba5tdau7t74h3") == page.COMMENT_ROWS + 2
 
 
 def test_a_comment_of_the_same_findings_is_the_same_however_long_the_scan_took() -> None:
