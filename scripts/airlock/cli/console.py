@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -22,6 +23,10 @@ LATE = 0.5
 """Seconds before a wait is worth a bar."""
 
 _WIDEST = 100
+
+# What GitHub draws and folds, and a terminal does not.
+_CHART = re.compile(r"^```mermaid\n.*?^```$\n?", re.DOTALL | re.MULTILINE)
+_FOLD = re.compile(r"<details[^>]*><summary>(.*?)</summary>")
 
 
 class Console(Protocol):
@@ -184,9 +189,11 @@ class TerminalConsole:
         """Print the page as rendered text."""
         from rich.markdown import Markdown  # noqa: PLC0415 - see _console
 
-        self._told += _plain(markdown)
+        page = _CHART.sub("", markdown)
+        page = _FOLD.sub(r"### \1", page).replace("</details>", "")
+        self._told += _plain(page)
         # Without wrapping, what stands in a list would end at the edge.
-        self._console.print(Markdown(markdown), soft_wrap=False)
+        self._console.print(Markdown(page), soft_wrap=False)
 
     def text(self, text: str) -> None:
         """Print lines as they are."""

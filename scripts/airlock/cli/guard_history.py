@@ -144,7 +144,8 @@ def _url(git: Git, environ: Mapping[str, str], server: str) -> str:
     name = environ.get("GITHUB_REPOSITORY", "")
     if name:
         return f"{server}/{name}.git"
-    urls = git.lines("config", "--get-all", "remote.origin.url")
+    done = git.ended("config", "--get-all", "remote.origin.url")
+    urls = done.stdout.decode("utf-8", "surrogateescape").split("\n")[:-1]
     if not urls or not urls[0].startswith(f"{server}/"):
         raise AirlockError(
             "no remote on GitHub", where="origin", fix="Set GITHUB_REPOSITORY to OWNER/NAME"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import tempfile
 from pathlib import Path
@@ -215,7 +214,7 @@ def _plan(work: Work, wanted: Wanted) -> int:
     order = work.order(wanted, git)
     made = work.planned(git, survey(git, order))
     digest = "" if made.nothing else approval(made)
-    _show(work, report.plan_page(made, digest))
+    work.console.summary(report.plan_page(made, digest))
     work.console.info(f"{report.plan_line(made)}. Nothing was changed.")
     work.console.output("digest", digest)
     work.console.output("commits", str(made.changed))
@@ -270,7 +269,7 @@ def _run(work: Work, wanted: Wanted, digest: str, recipient: str, *, app_id: int
     )
     work.console.output("published", "true")
     page = report.run_page(purged, work.repository, work.server, work.default_branch)
-    _show(work, page)
+    work.console.summary(page)
     work.console.output("commits", str(len(purged.prepared.rewrite.commits)))
     text = report.private_report(purged, work.repository).encode()
     try:
@@ -333,7 +332,7 @@ def _undo(work: Work, identity: str, app_id: int, *, revoked: bool) -> int:
             raise AirlockError(f"a backup of {said.repository}", where=str(place))
         git = Git.new(Path(name) / "clone", work.environ)
         purge, switched = undo(work.scene(git, app_id), said, bundle)
-    _show(work, report.undo_page(purge, switched))
+    work.console.summary(report.undo_page(purge, switched))
     return _told(work, switched.problems)
 
 
@@ -376,14 +375,6 @@ def _comment(work: Work, purged: Purged) -> None:
         else:
             if done.reason:
                 work.console.info(done.reason)
-
-
-def _show(work: Work, page: str) -> None:
-    """Show a page; a terminal has no folds, and would leave their titles out."""
-    if work.environ.get("GITHUB_ACTIONS") != "true":
-        page = re.sub(r"<details[^>]*><summary>(.*?)</summary>", r"### \1", page)
-        page = page.replace("</details>", "")
-    work.console.summary(page)
 
 
 def _told(work: Work, problems: tuple[str, ...]) -> int:

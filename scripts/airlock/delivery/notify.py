@@ -71,7 +71,10 @@ def send(url: str, content: Mapping[str, Any], backoff: Backoff | None = None) -
         try:
             status = client.send_dict(dict(content)).status_code
         except (SlackClientError, OSError) as error:
-            raise _BusyError(type(error).__name__) from None
+            # urllib's own errors hold the address, their reasons do not.
+            cause = getattr(error, "reason", error)
+            said = getattr(cause, "strerror", None) or type(error).__name__
+            raise _BusyError(said) from None
         if status == _TOO_MANY or status >= _SERVER_ERROR:
             raise _BusyError(str(status))
         return status

@@ -7,8 +7,10 @@ travels in the clear: a plaintext endpoint must be on this machine, and gets an 
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -46,6 +48,7 @@ _DEFAULTS = {
     CLOUD_BUILD: "https://cloudbuild.googleapis.com",
     STORAGE: "https://storage.googleapis.com",
 }
+_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _TIMEOUT = 10.0  # real seconds for one HTTP exchange
 _SAID = 300
@@ -122,6 +125,14 @@ def credentials(target: Endpoint) -> Credentials:
         # of, without another try and for nothing.
         found, _ = google.auth.default()
     except DefaultCredentialsError:
+        # Its own message quotes the file.
+        named = os.environ.get(_FILE)
+        if named and Path(named).exists():
+            raise AirlockError(
+                "no credentials that Google takes", where=_FILE, fix=_LOGIN
+            ) from None
+        if named:
+            raise AirlockError("names a file that is not there", where=_FILE, fix=_LOGIN) from None
         raise AirlockError("no Google Cloud credentials", fix=_LOGIN) from None
     scoped: Credentials = with_scopes_if_required(  # type: ignore[no-untyped-call]
         found, [_SCOPE]

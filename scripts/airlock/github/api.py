@@ -95,7 +95,10 @@ def connect(environ: Mapping[str, str], token: str) -> github.Github:
     url = (environ.get("GITHUB_API_URL") or DEFAULT_BASE_URL).rstrip("/")
     host = _check(url)
     if not token.strip():
-        raise AirlockError("no GitHub token", fix="Pass token: ${{ github.token }}")
+        raise AirlockError(
+            "no GitHub token",
+            fix="Pass `token: ${{ github.token }}`, or export AIRLOCK_TOKEN=$(gh auth token)",
+        )
     # GitHub asks for pauses between requests; the sandbox has nobody to protect.
     hurry = _is_loopback(host)
     retry = Retry(

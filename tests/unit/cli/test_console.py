@@ -122,3 +122,13 @@ def test_a_person_is_told_once_what_a_runner_shows_in_two_places() -> None:
     console.annotate([Annotation(level="error", message="somebody else")])
     assert stream.getvalue().count("did not start") == 1
     assert "somebody else" in stream.getvalue()
+
+
+def test_a_terminal_leaves_out_what_it_cannot_draw_and_unfolds_what_it_cannot_fold() -> None:
+    stream = io.StringIO()
+    fold = "<details><summary>Why</summary>\n\nSo\n\n</details>"
+    page = f"# Held\n\n```mermaid\nxychart-beta\n```\n\n{fold}\n"
+    TerminalConsole(stream).summary(page)
+    said = stream.getvalue()
+    assert "xychart" not in said
+    assert ("Why" in said, "So" in said, "details" in said) == (True, True, False)

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from airlock.errors import AirlockError
 from airlock.gcp.credentials import CLOUD_RUN, IAM, MONITORING, Endpoint, credentials, endpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_default_is_google() -> None:
@@ -41,3 +46,18 @@ def test_other_endpoints_are_refused_by_name(variable: str, url: str) -> None:
     with pytest.raises(AirlockError) as refusal:
         endpoint({variable: url}, variable)
     assert refusal.value.where == variable
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "names a file that is not there"), ("no", "no credentials that Google takes")],
+)
+def test_a_credentials_file_that_is_wrong_is_what_is_blamed(
+    content: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key.json"
+    if content:
+        file.write_text(content)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    with pytest.raises(AirlockError, match=said):
+        credentials(endpoint({}, CLOUD_RUN))
