@@ -184,6 +184,13 @@ def _crash(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _FULL:
         full = AirlockError("the disk is full", fix="Free some of it, or set TMPDIR elsewhere")
         return str(full)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "airlock") != "airlock":
+        lacking = AirlockError(
+            f"this command needs {error.name}, which is not installed",
+            fix="Install airlock-ci with the extras [history,deploy]; [sandbox] as well for the"
+            " sandbox",
+        )
+        return str(lacking)
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1]
     line = f"Internal error: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}."

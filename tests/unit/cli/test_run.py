@@ -91,6 +91,7 @@ def test_no_command_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> N
         (AirlockError("gone", where="a.yml:3", fix="Add it"), 2, "a.yml:3: gone. Add it."),
         (KeyboardInterrupt(), 130, ""),
         (ValueError("hunter2"), 2, "Internal error: ValueError at test_run.py:"),
+        (ModuleNotFoundError(name="hs"), 2, "this command needs hs, which is not"),
         (OSError(errno.ENOSPC, "hunter2"), 2, "the disk is full. Free some of it"),
     ],
 )
@@ -157,3 +158,12 @@ def test_outputs_may_be_closed_full_or_of_another_encoding(start: str, code: int
     assert done.returncode == code
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == (code == 2)
+
+
+def test_a_clone_without_a_remote_has_nothing_to_guard_against(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    assert cli.run(["guard-history", str(tmp_path)]) == 2
+    assert "origin: no remote on GitHub." in capsys.readouterr().err
