@@ -56,7 +56,7 @@ def test_the_suite_reaches_the_service_and_sees_no_credential(shop: Lab, service
         shop,
         "import os\n"
         "ALLOWED = {'PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ',\n"
-        "           'PYTEST_CURRENT_TEST', 'PYTEST_VERSION'}\n"
+        "           'PYTEST_CURRENT_TEST', 'PYTEST_VERSION', 'PYTEST_DISABLE_PLUGIN_AUTOLOAD'}\n"
         "def test_service(service, service_url):\n"
         "    answer = service.get('/health')\n"
         "    assert answer.status_code == 200\n"

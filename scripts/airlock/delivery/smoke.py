@@ -103,7 +103,9 @@ def run_suite(
             # Options meant for the caller's unit tests would ask for plugins that are not here.
             *("-o", "addopts=", "-p", "no:cacheprovider", "-q", "--tb=short", str(suite)),
         ]
-        code, output = _run(command, root, token, timeout, scrubbed(environ, scratch))
+        # Plugins that happen to be installed here are not the suite's: it runs alike anywhere.
+        own = {**scrubbed(environ, scratch), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        code, output = _run(command, root, token, timeout, own)
         shown = redacted(output)[-_OUTPUT_LENGTH:]
         if code is None:
             return SmokeResult(False, 0, reason=f"not finished within {timeout:g} s", output=shown)
