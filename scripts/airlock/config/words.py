@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from airlock.config.model import (
+    Bucket,
     Config,
     Cpu,
     LabelKey,
@@ -17,10 +18,12 @@ from airlock.config.model import (
     Memory,
     Name,
     Platform,
+    Pool,
     Repository,
     Route,
     SecretId,
     SecretRef,
+    SecretVersion,
     Section,
     Variable,
 )
@@ -36,6 +39,9 @@ SHAPES: dict[Any, str] = {
     LabelValue: "a label's value (lower-case letters, digits, dashes and underscores, up to 63)",
     Cpu: "a number of CPUs, as in 1, 0.5 or 500m",
     Memory: "an amount of memory, as in 512Mi or 2Gi",
+    Bucket: "a bucket's name, without gs://",
+    Pool: "a private pool, as in projects/p/locations/europe-west1/workerPools/builders",
+    SecretVersion: "a secret's version, as in projects/p/secrets/npm-token/versions/latest",
     SecretId: "an id (letters, digits, dots, dashes and underscores)",
 }
 """The types that have a pattern, in words."""
