@@ -170,7 +170,9 @@ def test_a_build_on_a_change_from_a_fork_pushes_nothing_and_gets_no_secret(yard:
 
     fork = pull_request(shop.parent, head(shop), head(shop), 1)
     assert yard.build(shop, SHOP_PASS="x", **fork).code == 2
-    ran = yard.build(yard.shop(PLAIN), "--no-push", **fork)
+    shop = yard.shop(PLAIN)
+    fork = pull_request(shop.parent, head(shop), head(shop), 1)
+    ran = yard.build(shop, "--no-push", **fork)
     assert ran.code == 0, ran.everything()
     assert outputs(ran)["digest"]
     assert outputs(ran)["image"] == ""

@@ -74,7 +74,8 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool, sbom
     image is known by its digest from then on, which is what deploy-canary takes.
 
     Build secrets come from the environment variables that the configuration names, or all together
-    from AIRLOCK_BUILD_SECRETS, a line NAME=value each.
+    from AIRLOCK_BUILD_SECRETS, a line NAME=value each. AIRLOCK_TOKEN, where set, fetches the commit
+    that a pull request starts from, whose list of accepted findings counts.
 
     Exit codes: 0 built (and pushed); 1 refused, nothing was pushed; 2 not possible.
 
@@ -90,7 +91,8 @@ def command(service: str, config: str, *, engine: engines.Name, push: bool, sbom
     origin = origin_of(Git.open(target.root, environ), environ)
     work = order(service, target.config, target.root, origin, {**environ, **given})
     _trust(work, environ, push=push)
-    builder = engines.choose(engine, environ, work)
+    theirs = {name: value for name, value in environ.items() if name != "AIRLOCK_TOKEN"}
+    builder = engines.choose(engine, theirs, work)
     if push:
         registry.require(environ)
     building = _Building(work, builder, config, console, environ, Path(sbom) if sbom else None)
