@@ -200,8 +200,11 @@ def judge(
     ):
         suspicion = "likely"
     if not complete:
-        so_far = f": a bet on worse pays {errors.e_value:,.0f}:1 so far"
-        doubt = so_far if errors.e_value >= _WORTH_SAYING else ""
+        doubt = ""
+        if errors.e_value >= _WORTH_SAYING:
+            doubt = f": a bet on worse pays {_pays(errors.e_value)}:1 so far"
+        if errors.e_value >= need:
+            doubt += "; whether it lasts is still to be seen"
         reason = f"{_said(first, errors)}{doubt}"
         return Judgement("continue", reason, errors, suspicion=suspicion)
     return replace(_within(weighed), suspicion=suspicion)
@@ -434,10 +437,13 @@ def _counts(evidence: Evidence, slower: str, history: History) -> str:
 
 
 def _odds(e_value: float, need: float, stream: _Stream) -> str:
-    odds = "over a billion" if e_value >= _HIGHEST_E else f"{e_value:,.0f}"
     bursts = ", counted by the burst" if stream.history.bursty else ""
     bursts = bursts if stream.history.known else ", even if errors come in bursts"
-    return f"a bet on worse pays {odds}:1{bursts}, and {need:,.0f}:1 is enough"
+    return f"a bet on worse pays {_pays(e_value)}:1{bursts}, and {need:,.0f}:1 is enough"
+
+
+def _pays(e_value: float) -> str:
+    return "over a billion" if e_value >= _HIGHEST_E else f"{e_value:,.0f}"
 
 
 def _too_little(stream: _Stream, evidence: Evidence, bound: float) -> str:

@@ -287,6 +287,8 @@ def test_a_new_service_may_be_sick_for_three_minutes() -> None:
         assert found.verdict == "rollback"
     for lasting in ((sick, sick, sick, sick), (sick, sick, well, sick)):
         assert judge(looks(*lasting), THRESHOLDS, complete=False).verdict == "rollback"
+    waits = judge(looks(sick, sick, sick), THRESHOLDS, complete=False).reason
+    assert waits.endswith(":1 so far; whether it lasts is still to be seen")
     # What there is decides where the step is over before that.
     assert judge(looks(sick, sick), THRESHOLDS, complete=True).verdict == "rollback"
 
