@@ -6,7 +6,6 @@ family run without the Google clients, and the deploy family without the scanner
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import inspect
@@ -104,6 +103,8 @@ class Commands(click.Group):
         except click.UsageError as error:
             if args[0] in COMMANDS:
                 raise
+            import difflib  # noqa: PLC0415 - few are misspelt
+
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"{error.message}{hint}", ctx) from None

@@ -94,7 +94,7 @@ def command(
         for fingerprint in fingerprints
     ]
     git = Git.open(Path(path), environ)
-    if git.git_dir == git.root:
+    if git.bare:
         fix = "Run it in a clone that has the files"
         raise AirlockError("a bare repository has no files", where=path, fix=fix)
     add_entries(git.root, entries)

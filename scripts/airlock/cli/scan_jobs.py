@@ -259,7 +259,7 @@ def _staged(asked: Asked) -> Job:
     from airlock.leaks.sources import staged  # noqa: PLC0415 - only this source's
 
     git = Git.open(asked.path, asked.environ)
-    if git.git_dir == git.root:
+    if git.bare:
         raise AirlockError("a bare repository stages nothing", where=str(asked.path))
     return Job(
         source="staged",

@@ -26,7 +26,7 @@ from google.auth.exceptions import (
 from google.auth.transport.requests import AuthorizedSession
 
 from airlock.errors import AirlockError
-from airlock.kit.retry import Backoff, call
+from airlock.kit.retry import PASSING, Backoff, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,7 +155,7 @@ def session(target: Endpoint) -> requests.Session:
 def is_transient(error: Exception) -> bool:
     """Tell whether an HTTP exchange that raised `error` is worth another try."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return error.response.status_code in {408, 429, 500, 502, 503, 504}
+        return error.response.status_code in PASSING
     # Under Workload Identity Federation credentials are renewed every few minutes, by GitHub and by
     # Google, and google-auth does not say whether one of them refused or was out of order.
     silent = (requests.ConnectionError, requests.Timeout, TransportError, RefreshError)

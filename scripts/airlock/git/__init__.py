@@ -283,6 +283,11 @@ class Git(msgspec.Struct, frozen=True, dict=True):
         except GitError:
             raise AirlockError("not a file that can be read", where=path) from None
 
+    @property
+    def bare(self) -> bool:
+        """Whether there is no working tree."""
+        return self.git_dir == self.root
+
     @functools.cached_property
     def layout(self) -> Layout:
         """How and where the repository keeps things."""

@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""HTTP statuses after which another try may help (RFC 9110, section 15, and RFC 6585)."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ import requests
 
 from airlock.delivery.build.process import found, run
 from airlock.errors import AirlockError
-from airlock.kit.retry import call
+from airlock.kit.retry import PASSING, call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,7 +124,7 @@ def _download(url: str, target: Path) -> str:
 
 def _passing(error: Exception) -> bool:
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return error.response.status_code in {408, 429, 500, 502, 503, 504}
+        return error.response.status_code in PASSING
     return isinstance(error, requests.RequestException)
 
 

@@ -45,7 +45,7 @@ def names(root: Path, environ: Mapping[str, str]) -> list[str]:
         raise AirlockError("not a folder", where=str(root))
     try:
         git = Git.open(root, environ)
-        if git.git_dir != git.root:
+        if not git.bare:
             return _tracked(git, root)
     except AirlockError:
         pass
