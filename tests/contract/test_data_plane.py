@@ -61,6 +61,12 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+def kill(pid: int) -> None:
+    """Kill a process and wait until it is gone: its sockets outlive the signal for a moment."""
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not alive(pid))
+
+
 @pytest.fixture
 def run(stack: Stack, image: str, connect: Callable[..., Any]) -> Any:
     """Clients with a service ``shop`` that answers through ``shop-v1``."""
@@ -92,7 +98,7 @@ class TestContainers:
         assert "HOME" not in env  # nothing of this machine's environment leaks in
 
     def test_outlive_changes_of_their_folder(self, run: Any, stack: Stack, image: str) -> None:
-        os.kill(stack.data_plane.pids()["shop-v1"], signal.SIGKILL)
+        kill(stack.data_plane.pids()["shop-v1"])
         (Path(image) / "main.py").write_text("raise SystemExit(1)")
         assert get(run.get().uri).status_code == 200
 
@@ -118,7 +124,7 @@ class TestContainers:
         posted = [requests.post(url, data=b"1", timeout=TIMEOUT).json()["peer"] for _ in range(4)]
         assert len(set(posted)) == 4
         # One that ended meanwhile does not fail the next request.
-        os.kill(stack.data_plane.pids()["shop-v2"], signal.SIGKILL)
+        kill(stack.data_plane.pids()["shop-v2"])
         assert get(url).status_code == 200
 
     def test_may_be_probed_over_http(self, run: Any) -> None:
