@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airlock.leaks.piece import Piece
     from airlock.leaks.sources.plan import Share, State
     from airlock.leaks.sources.tally import Tally
+    from airlock.leaks.sources.windows import Sieve
 
 Source = Literal["change", "staged", "history", "tree", "stdin", "image"]
 
@@ -95,7 +96,7 @@ class Reading(msgspec.Struct, frozen=True):
         remark: Adds what readers have to know.
     """
 
-    sieve: Callable[[bytes], list[int]]
+    sieve: Sieve
     tally: Tally
     left_out: Callable[[str], bool]
     skips: Callable[[str], bool]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from airlock.leaks.ends import Hit
 
 Kind = Literal["file", "name", "message", "person", "tag", "note", "ref", "request", "image"]
 """What holds a text: a file, a file's name, a commit message, a person's name and address, a tag
@@ -40,6 +43,8 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
         whole: Whether `text` is all of the file, so that it can be unpacked.
         more: Whether the text goes on behind its end, so that a match which touches the end is cut
             off; the next piece repeats what is needed to see it whole.
+        hits: What the first pass found in `text`, ascending; None if it was not looked at like
+            this, and the engine has to.
     """
 
     place: Place
@@ -47,3 +52,4 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 1
     whole: bool = False
     more: bool = False
+    hits: tuple[Hit, ...] | None = None

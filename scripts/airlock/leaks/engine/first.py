@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from airlock.leaks import generic
+from airlock.leaks.ends import Ends
 from airlock.leaks.engine import database
 from airlock.leaks.engine.confirm import STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from airlock.leaks.ends import Hit
     from airlock.leaks.engine.cache import Cache
     from airlock.leaks.engine.sieve import Sought
     from airlock.leaks.ruleset.shelf import Shelf
@@ -56,53 +58,27 @@ class FirstPass:
         owners = self._database.owners
         # Behind those of the rules stand those of the triggers.
         self.reaches = dict(zip(self._places, self._database.reaches, strict=False))
-        self._coarse = [max(numbers) < self._rules for numbers in owners]
+        self._runs = [STRIDE if max(numbers) < self._rules else RUN for numbers in owners]
 
-    def ends(self, block: bytes | memoryview) -> list[int]:
-        """Return where matches end in `block`, ascending; of a run in one line, one in `RUN`."""
-        ends: list[int] = []
-        first, last = [0] * len(self._coarse), [-1] * len(self._coarse)
-        size = len(block)
-
-        def hit(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            # One less for the newline before the block; and the one behind it is not in it.
-            end = min(end - 1, size)
-            if end <= last[index] + 1 and end - first[index] < RUN and block[end - 1] != _NEWLINE:
-                last[index] = end
-            else:
-                first[index] = last[index] = end
-                ends.append(end)
-
-        self._database.scan(block, hit)
-        # One pattern's ends come in order, those of several do not.
-        ends.sort()
-        return ends
+    def ends(self, block: bytes | memoryview) -> Ends:
+        """Return where matches end in `block`; of a run in one line, one in `STRIDE` or `RUN`."""
+        found = self._look(block)
+        return Ends((end for end, _ in found), [index for _, index in found])
 
     def hits(self, text: bytes) -> Hits | None:
         """Return where matches end in `text`; None if nowhere."""
-        found: list[tuple[int, int]] = []
-        coarse = self._coarse
-        first, last = [-STRIDE] * len(coarse), [-1] * len(coarse)
-        size = len(text)
+        found = self._look(text)
+        return self.by_owner(found) if found else None
 
-        def hit(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            end = min(end - 1, size)
-            if coarse[index]:
-                if end < first[index] + STRIDE:
-                    return
-            elif end <= last[index] + 1 and end - first[index] < RUN:
-                last[index] = end
-                return
-            first[index] = last[index] = end
-            found.append((end, index))
-
-        self._database.scan(text, hit)
-        return self._sorted(found) if found else None
-
-    def _sorted(self, found: list[tuple[int, int]]) -> Hits:
-        found.sort()
+    def by_owner(self, found: Iterable[Hit]) -> Hits:
+        """Return hits, which are ascending, by what they are hits of."""
         hits = Hits()
+        latest: dict[int, int] = {}
         for end, index in found:
+            if self._runs[index] == STRIDE:
+                if end < latest.get(index, -STRIDE) + STRIDE:
+                    continue
+                latest[index] = end
             for owner in self._database.owners[index]:
                 if owner < self._rules:
                     hits.rules.setdefault(self._places[owner], []).append(end)
@@ -111,6 +87,26 @@ class FirstPass:
                 else:
                     hits.decode.append((owner - self._decode, end))
         return hits
+
+    def _look(self, block: bytes | memoryview) -> list[Hit]:
+        found: list[Hit] = []
+        runs = self._runs
+        first, last = [0] * len(runs), [-1] * len(runs)
+        size = len(block)
+
+        def hit(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            # One less for the newline before the block; and the one behind it is not in it.
+            end = min(end - 1, size)
+            run = end <= last[index] + 1 and end - first[index] < runs[index]
+            last[index] = end
+            if not run or block[end - 1] == _NEWLINE:
+                first[index] = end
+                found.append((end, index))
+
+        self._database.scan(block, hit)
+        # One pattern's ends come in order, those of several do not.
+        found.sort()
+        return found
 
 
 def _patterns(rules: Shelf) -> Iterator[Sought]:

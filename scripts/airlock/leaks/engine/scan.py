@@ -23,9 +23,10 @@ from airlock.leaks.ruleset.shelf import Shelf
 from airlock.leaks.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airlock.leaks.decode import Region
+    from airlock.leaks.ends import Ends, Hit
     from airlock.leaks.engine.cache import Cache
     from airlock.leaks.piece import Piece, Place
     from airlock.leaks.ruleset.model import Rule, RuleSet
@@ -90,7 +91,7 @@ class Engine:
         self._confirmers: dict[int, Confirmer] = {}
         self._first = FirstPass(self._rules, cache)
 
-    def sieve(self, block: bytes | memoryview) -> list[int]:
+    def sieve(self, block: bytes | memoryview) -> Ends:
         """Return where a stretch of raw text, or of a patch, needs a closer look.
 
         Of all that `scan` reports of the text, or of the lines that the patch adds, at least one of
@@ -105,7 +106,7 @@ class Engine:
         """Return what `piece` holds, in the order of its text."""
         budget = Budget.of(len(piece.text))
         text = _Text(piece.place, piece.text, piece.line, piece.whole, piece.more, 0, budget)
-        found = self._read(text)
+        found = self._read(text, piece.hits)
         if piece.place.kind == "name":
             found += self._by_name(piece)
         if budget.notes and len(self.notes) < _NOTES:
@@ -127,9 +128,9 @@ class Engine:
             if names(rule, piece.place, self._everywhere)
         ]
 
-    def _read(self, text: _Text) -> list[Detection]:
+    def _read(self, text: _Text, known: Sequence[Hit] | None = None) -> list[Detection]:
         members = list(self._members(text)) if text.whole and text.depth < DEEPEST else []
-        hits = self._first.hits(text.text)
+        hits = self._first.hits(text.text) if known is None else self._first.by_owner(known)
         alone = list(lone(text.text, text.place, self._everywhere)) if text.whole else []
         if hits is None and not alone:
             return members
@@ -142,8 +143,8 @@ class Engine:
         if not members:
             return found
         # Some archives do not compress, and are readable as they are.
-        known = {(each.rule.id, each.secret) for each in members}
-        return [each for each in found if (each.rule.id, each.secret) not in known] + members
+        inside = {(each.rule.id, each.secret) for each in members}
+        return [each for each in found if (each.rule.id, each.secret) not in inside] + members
 
     def _spans(self, text: _Text, hits: Hits) -> Iterator[Span]:
         for place, ends in hits.rules.items():

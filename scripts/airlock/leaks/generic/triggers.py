@@ -38,7 +38,7 @@ _FOREIGN = (
 _WIDE_COLON = "\uff1a"
 _S = r"[ \t]{0,8}"
 _TAIL = r"[\w.\-]*"
-_BREAK = r"(?:\s{0,4}\n[+ ]?[ \t]{0,24})?"
+_BREAK = r"(?:[\s+]{0,6}\n[+ ]?[ \t]{0,24})?"
 _CLOSE = r"""["'\])}\\]{0,4}[ \t]{0,24}"""
 # What may stand between a name and a quoted value; a quoted key; a bare value.
 _LINK = (

@@ -31,6 +31,7 @@ from airlock.leaks.sources.windows import REACH, lined_up, spans
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from airlock.leaks.ends import Ends, Hit
     from airlock.leaks.sources.known import Known
     from airlock.leaks.sources.tally import Tally
     from airlock.leaks.sources.windows import Sieve
@@ -217,8 +218,8 @@ class Reader:
         ends = self._sieve(data)
         if self._known is not None:
             self._known.learn(data, ends)
-        wanted = ends[bisect.bisect_right(ends, self._skip) : bisect.bisect_right(ends, limit)]
-        return list(_pieces(data, wanted, context, self._reach))
+        wanted = range(bisect.bisect_right(ends, self._skip), bisect.bisect_right(ends, limit))
+        return list(_pieces(data, ends, wanted, context, self._reach))
 
     def _count(self, data: bytes) -> tuple[list[int], list[int]]:
         """Count; return where files begin that tell by name, and what is perhaps in a key."""
@@ -255,9 +256,12 @@ def read(blocks: Iterable[bytes], reader: Reader) -> Iterator[list[Piece]]:
     yield reader.end()
 
 
-def _pieces(data: bytes, ends: list[int], context: Context, reach: int) -> Iterator[Piece]:
-    line = searched = index = 0
-    while index < len(ends):
+def _pieces(
+    data: bytes, ends: Ends, wanted: range, context: Context, reach: int
+) -> Iterator[Piece]:
+    line = searched = 0
+    index = wanted.start
+    while index < wanted.stop:
         # Where the byte before the end is a line end, the match is in the line that it ends.
         newline = data.rfind(b"\n", searched, ends[index] - 1)
         line = newline + 1 if newline >= 0 else line
@@ -268,19 +272,25 @@ def _pieces(data: bytes, ends: list[int], context: Context, reach: int) -> Itera
             continue
         context.move(line)
         if sign == _D:
-            index = bisect.bisect_right(ends, data.find(b"\n", line), index)
+            index = bisect.bisect_right(ends, data.find(b"\n", line), index, wanted.stop)
             yield from _named(context)
         elif context.line:
             edge = _NOT_ADDED.search(data, line)
             region = edge.start() if edge else len(data)
-            beyond = bisect.bisect_right(ends, region + 1, index)
+            beyond = bisect.bisect_right(ends, region + 1, index, wanted.stop)
             parts = spans(data, ends[index - 1 : beyond], context.added + 1, region, reach)
-            yield from _hunk(data, parts, region, context, more=edge is None)
+            yield from _hunk(data, ends, parts, region, context, more=edge is None)
             index = beyond
 
 
 def _hunk(
-    data: bytes, parts: Iterable[tuple[int, int]], stop: int, context: Context, *, more: bool
+    data: bytes,
+    ends: Ends,
+    parts: Iterable[tuple[int, int]],
+    stop: int,
+    context: Context,
+    *,
+    more: bool,
 ) -> Iterator[Piece]:
     """Yield parts of a hunk's added lines, which end at `stop`, as they are in the file."""
     first, number, place = context.added, context.line, context.place
@@ -292,8 +302,28 @@ def _hunk(
         newline = counted if newline < 0 else newline
         number += data.count(b"\n", counted, newline)
         counted = newline
-        text = data[begin + (begin == newline + 1) : high].replace(ADDED, b"\n")
-        yield Piece(place=place, text=text, line=number, more=more or high < stop)
+        begin += begin == newline + 1
+        yield Piece(
+            place=place,
+            text=data[begin:high].replace(ADDED, b"\n"),
+            line=number,
+            more=more or high < stop,
+            hits=_without_signs(data, begin, ends.within(begin, high)),
+        )
+
+
+def _without_signs(data: bytes, begin: int, hits: tuple[Hit, ...] | None) -> tuple[Hit, ...] | None:
+    """Return hits in a patch by their offset in the text without the sign before each line."""
+    if hits is None:
+        return None
+    moved = []
+    signs = at = 0
+    for end, pattern in hits:
+        signs += data.count(ADDED, begin + at, begin + end)
+        # The two bytes that were counted are not counted again.
+        at = max(at, end - 1)
+        moved.append((end - signs, pattern))
+    return tuple(moved)
 
 
 def _named(context: Context) -> Iterator[Piece]:

@@ -12,9 +12,10 @@ from airlock.leaks.piece import Piece
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from airlock.leaks.ends import Ends
     from airlock.leaks.piece import Place
 
-    Sieve = Callable[[bytes], list[int]]
+    Sieve = Callable[[bytes], Ends]
     """`Engine.sieve`: ascending end offsets of what deserves a closer look."""
 
 REACH = 16 * 1024
@@ -104,7 +105,8 @@ def pieces(
         more: Whether the text goes on; hits that are too near the end are left to the next window.
         whole: Whether `data` is all of a file.
     """
-    ends = sieve(data)
+    found = sieve(data)
+    ends: Sequence[int] = found
     if skip:
         ends = ends[bisect.bisect_right(ends, skip) :]
     if more:
@@ -123,4 +125,5 @@ def pieces(
             line=number,
             whole=whole and high - start == len(data),
             more=more or high < len(data),
+            hits=found.within(start, high),
         )

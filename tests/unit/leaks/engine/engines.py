@@ -6,7 +6,7 @@ import atexit
 import functools
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -95,7 +95,7 @@ def _cache() -> Cache:
     return Cache(Path(folder.name))
 
 
-def piece(text: bytes | str, path: str = "a/b.py", *, line: int = 1, **more: bool) -> Piece:
+def piece(text: bytes | str, path: str = "a/b.py", *, line: int = 1, **more: Any) -> Piece:
     raw = text if isinstance(text, bytes) else text.encode()
     return Piece(place=Place(path=path), text=raw, line=line, **more)
 

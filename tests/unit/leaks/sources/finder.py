@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from airlock.leaks.ends import Ends
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,9 +23,9 @@ KEY = re.compile(
 _HIT = re.compile(TOKEN.pattern + rb"|" + _WIDE.pattern + rb"|" + _DASHES + rb"(?:BEGIN|END) ")
 
 
-def sieve(block: bytes) -> list[int]:
+def sieve(block: bytes) -> Ends:
     """Return where something interesting ends."""
-    return [match.end() for match in _HIT.finditer(block)]
+    return Ends(match.end() for match in _HIT.finditer(block))
 
 
 def secrets(pieces: Iterable[Piece]) -> dict[str, set[tuple[str, int]]]:

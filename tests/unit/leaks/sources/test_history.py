@@ -12,6 +12,7 @@ import pytest
 
 from airlock.errors import AirlockError
 from airlock.git import Git
+from airlock.leaks.ends import Ends
 from airlock.leaks.sources import history
 from airlock.leaks.sources.listing import Listing
 from airlock.leaks.sources.plan import Plan, Share, State, cuts, plan
@@ -133,7 +134,9 @@ def test_a_person_is_told_of_once_and_signatures_are_none_of_our_business(
         )
         repo.git("update-ref", "refs/heads/main", raw_commit(repo, *text))
     git = Git.open(repo.root, os.environ)
-    pieces = list(history.read(git, planned(repo), Tally(), lambda text: [*range(8, len(text), 8)]))
+    pieces = list(
+        history.read(git, planned(repo), Tally(), lambda text: Ends(range(8, len(text), 8)))
+    )
     (person,) = (p for p in pieces if p.place.kind == "person" and secret.encode() in p.text)
     assert person.place.commit == repo.git("rev-parse", "main~1")
     assert not [p for p in pieces if token("sig")[4:].encode() in p.text]
@@ -357,7 +360,7 @@ def test_closing_early_ends_all_that_runs(repo: Repository) -> None:
 def test_an_error_of_one_job_ends_the_others(repo: Repository) -> None:
     repo.many(3000)
 
-    def broken(block: bytes) -> list[int]:
+    def broken(block: bytes) -> Ends:
         raise ValueError(len(block))
 
     git = Git.open(repo.root, os.environ)

@@ -7,6 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airlock.leaks.ends import Ends
 from airlock.leaks.sources.known import Known
 from airlock.leaks.sources.merges import _different, _Dull
 from airlock.leaks.sources.windows import NEAR
@@ -22,8 +23,8 @@ EDITS = st.lists(
 )
 
 
-def sieve(text: bytes) -> list[int]:
-    return [match.end() for match in re.finditer(rb"<HIT \w+>", text)]
+def sieve(text: bytes) -> Ends:
+    return Ends(match.end() for match in re.finditer(rb"<HIT \w+>", text))
 
 
 def edited(lines: list[bytes], edits: list[tuple[int, int, bytes]]) -> list[bytes]:

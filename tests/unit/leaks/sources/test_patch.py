@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airlock.errors import AirlockError
+from airlock.leaks.ends import Ends
 from airlock.leaks.sources.header import unquote
 from airlock.leaks.sources.patch import Reader, read
 from airlock.leaks.sources.tally import Tally
@@ -26,8 +27,9 @@ COMMIT = b"^commit " + b"a" * 40 + b" 2026-01-02T03:04:05Z An Author\n\n"
 IDS = b"index " + b"1" * 40 + b".." + b"2" * 40 + b" 100644\n"
 
 
-def sieve(block: bytes) -> list[int]:
-    return [match.end() for match in re.finditer(re.escape(MARK), block)]
+def sieve(block: bytes) -> Ends:
+    ends = [match.end() for match in re.finditer(re.escape(MARK), block)]
+    return Ends(ends, [7] * len(ends))
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ def test_every_hit_comes_back_and_every_line_is_what_it_is(
     seen: dict[tuple[str, int], set[bytes]] = {}
     for piece in pieces(stream, size, reach):
         assert piece.place.commit == "a" * 40
+        known = {end for end, _ in piece.hits or ()}
+        assert {match.end() for match in re.finditer(re.escape(MARK), piece.text)} <= known
+        assert all(MARK.endswith(piece.text[:end][-len(MARK) :]) for end in known)
         for number, text in enumerate(piece.text.split(b"\n"), piece.line):
             seen.setdefault((piece.place.path, number), set()).add(text)
     candidates: dict[tuple[str, int], set[bytes]] = {}
