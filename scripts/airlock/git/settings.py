@@ -26,6 +26,10 @@ FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "cat",
     "LC_ALL": "C",
+    # Else glibc gives a blob's memory back to the system after each, and asks for it again: the
+    # patches of a history take 7 % longer, most of it in the kernel (mallopt(3)).
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "67108864",
 }
 OVERRIDES = (
     *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null"),
