@@ -9,6 +9,7 @@ import re2
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from airlock.errors import AirlockError
 from airlock.leaks.engine import database, grammar, sieve, stretch, syntax
 from airlock.leaks.engine.first import FirstPass
 from airlock.leaks.engine.regex import compiled
@@ -120,6 +121,7 @@ def ends_of(patterns: sieve.Choice, text: bytes) -> list[int]:
 @example(pattern=r"[\s+]{2}a", text="\n\na", before=0, after=0)
 @example(pattern=r"a(?:\r?\n[a-z]+){2}", text="a\r\nb\r\nz", before=0, after=0)
 @example(pattern=r"(?i)é", text="É", before=0, after=0)
+@example(pattern=r"(?:a|a\ba)", text="a", before=0, after=0)
 def test_what_re2_finds_is_hit_in_the_text_and_in_its_patch(
     pattern: str, text: str, before: int, after: int
 ) -> None:
@@ -137,7 +139,11 @@ def test_what_re2_finds_is_hit_in_the_text_and_in_its_patch(
             assert ends_of(choice, raw)
             assert ends_of(choice, patch_of(raw))
             continue
-        assert any(start <= at <= end + 1 for at in ends_of(choice, raw)), choice
+        try:
+            ends = ends_of(choice, raw)
+        except AirlockError:
+            continue  # Hyperscan takes none that can never match; the next choice stands in for it.
+        assert any(start <= at <= end + 1 for at in ends), choice
         low, high = in_patch(raw, start), in_patch(raw, end)
         assert any(low - 1 <= at <= high + 1 for at in ends_of(choice, patch_of(raw))), choice
 
