@@ -45,6 +45,10 @@ class Federation:
         self.over = False
         self.renewals = 0
 
+    def expire(self) -> None:
+        """Have every token expire that was given so far."""
+        self._left.clear()
+
     def app(self) -> web.Application:
         made = web.Application()
         made.router.add_get("/job/token", self._job_token)

@@ -56,6 +56,7 @@ def test_a_long_release_renews_its_credentials_also_where_github_is_out_of_order
         if "at 50 %" in progress.text and not renewed:
             renewed.append(github.renewals)
             github.refusals = 2
+            github.expire()
 
     outcome = shop.release(
         "shop", shop.image("better"), config=config, run="2-1", environ=environ, notify=watched
@@ -63,7 +64,7 @@ def test_a_long_release_renews_its_credentials_also_where_github_is_out_of_order
     assert outcome.result == "promoted", outcome.reason
     assert github.refusals == 0
     # Cloud Run, Cloud Monitoring and Cloud Logging each have a session of their own.
-    assert github.renewals > renewed[0] + 3
+    assert github.renewals >= renewed[0] + 3
 
 
 def test_a_renewal_that_is_refused_is_one_clear_line(
