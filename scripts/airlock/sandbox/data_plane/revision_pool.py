@@ -65,7 +65,9 @@ class RevisionPool:
     @property
     def pid(self) -> int | None:
         """The process id of the instance, None if the revision is scaled to zero."""
-        return self._instance.pid if self._alive() and self._instance else None
+        # Asked from other threads, too: looked at twice, it could be gone in between.
+        instance = self._instance
+        return instance.pid if instance and not instance.exited.done() else None
 
     async def fetch(self) -> None:
         """Get the image, without starting anything.
