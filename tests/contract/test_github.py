@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gzip
 import json
 import time
@@ -19,6 +20,7 @@ from airlock.github.api import LONGEST_WAIT, connect, explained
 from airlock.github.comment import sticky_comment
 from airlock.sandbox.github import Fault, GitHubStandIn
 from contract.github_work import COMMENTS, MARKER, REPO, Work, client
+from contract.restarts import kept_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,11 +178,17 @@ def test_state_and_address_outlive_a_restart(tmp_path: Path) -> None:
         number = stand_in.open_pull_request(REPO, head="topic")
         stand_in.comment(REPO, number, "still here", "dev")
 
-    first = asyncio.run(live(fill))
     seen: list[str] = []
-    second = asyncio.run(
-        live(lambda it: seen.extend(comment.body for comment in it.comments(REPO, 1)))
-    )
+    with contextlib.ExitStack() as down:
+
+        def leave(stand_in: GitHubStandIn) -> None:
+            fill(stand_in)
+            down.enter_context(kept_ports(tmp_path / "state"))
+
+        first = asyncio.run(live(leave))
+        second = asyncio.run(
+            live(lambda it: seen.extend(comment.body for comment in it.comments(REPO, 1)))
+        )
     assert seen == ["still here"]
     assert first["GITHUB_API_URL"] == second["GITHUB_API_URL"]
     assert first["GITHUB_TOKEN"] != second["GITHUB_TOKEN"]

@@ -15,7 +15,7 @@ from airlock.errors import AirlockError
 from airlock.sandbox.files import read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -44,26 +44,32 @@ class Ports:
         Raises:
             AirlockError: Another process has taken the port since.
         """
-        port = self.reserve(key)
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-        except OSError as error:
-            listener.close()
-            raise taken(key, port) from error
-        listener.listen(_BACKLOG)
+        with self.reserve(key) as port:
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((HOST, port))
+            except OSError as error:
+                listener.close()
+                raise taken(key, port) from error
+            listener.listen(_BACKLOG)
         listener.setblocking(False)
         return listener
 
-    def reserve(self, key: str) -> int:
-        """Return the port of `key`; the first time, choose a free one."""
-        if key not in self._ports:
-            taken = frozenset(self._ports.values())
-            candidates = [port for port in _shuffled(_LASTING) if port not in taken]
-            self._ports[key] = _free(candidates, reuse=True)
+    @contextlib.contextmanager
+    def reserve(self, key: str) -> Iterator[int]:
+        """Give the port of `key`; the first time, a free one, held until the block ends."""
+        if key in self._ports:
+            yield self._ports[key]
+            return
+        known = frozenset(self._ports.values())
+        port, holder = _free(
+            [port for port in _shuffled(_LASTING) if port not in known], reuse=True
+        )
+        with holder:
+            self._ports[key] = port
             write_json(self._path, self._ports)
-        return self._ports[key]
+            yield port
 
     def forget(self, prefix: str) -> None:
         """Drop every key that begins with `prefix`."""
@@ -80,13 +86,34 @@ def taken(key: str, port: int) -> AirlockError:
     )
 
 
-def passing_port() -> int:
-    """Return a free port for something that needs no lasting address.
+def passing_port() -> tuple[int, socket.socket]:
+    """Return a free port for something that needs no lasting address, and what holds it.
+
+    The holder is to be closed once the program listens, or has ended.
 
     Raises:
         AirlockError: There is none.
     """
     return _free(_shuffled(_PASSING), reuse=False)
+
+
+def hold(port: int) -> socket.socket:
+    """Keep `port` from every sandbox that looks for a free one, until the socket is closed.
+
+    A program binds its port only some time after that was chosen for it. Meanwhile UDP's port of
+    the same number is bound, which nothing here uses: the kernel gives it to one process only, and
+    takes it back whatever that dies of.
+
+    Raises:
+        OSError: It is held already.
+    """
+    holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        holder.bind((HOST, port))
+    except OSError:
+        holder.close()
+        raise
+    return holder
 
 
 def url_of(listener: socket.socket) -> str:
@@ -99,8 +126,8 @@ def _shuffled(ports: range) -> Iterable[int]:
     return random.sample(ports, k=len(ports))
 
 
-def _free(ports: Iterable[int], *, reuse: bool) -> int:
-    """Return the first of `ports` that can be bound.
+def _free(ports: Iterable[int], *, reuse: bool) -> tuple[int, socket.socket]:
+    """Return the first of `ports` that nobody holds and that can be bound, and what holds it now.
 
     Args:
         ports: Candidates.
@@ -108,8 +135,11 @@ def _free(ports: Iterable[int], *, reuse: bool) -> int:
             binds without SO_REUSEADDR.
     """
     for port in ports:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
-            probe.bind((HOST, port))
-            return port
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            holder = held.enter_context(hold(port))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse))
+                probe.bind((HOST, port))
+            held.pop_all()
+            return port, holder
     raise AirlockError("there is no free port on 127.0.0.1", where="sandbox")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from pathlib import Path
 
 import jwt
@@ -26,7 +27,7 @@ from airlock.sandbox.files import read_json, write_json
 from airlock.sandbox.google_errors import ApiError
 from airlock.sandbox.iam import IamStandIn
 from airlock.sandbox.monitoring import delay_of, query
-from airlock.sandbox.ports import Ports
+from airlock.sandbox.ports import HOST, Ports, _free, hold, passing_port
 
 SERIES = Series("p", "l", "shop", "shop-v1", 200)
 
@@ -171,10 +172,21 @@ class TestFiles:
             taken = listener.getsockname()[1]
             with pytest.raises(AirlockError, match=f"port {taken} of a is taken"):
                 Ports(tmp_path / "ports.json").listen("a")
-        assert Ports(tmp_path / "ports.json").reserve("a") == taken
-        assert ports.reserve("b") != taken
+        with Ports(tmp_path / "ports.json").reserve("a") as again, ports.reserve("b") as other:
+            assert again == taken != other
         ports.forget("a")
-        assert read_json(tmp_path / "ports.json", {}) == {"b": ports.reserve("b")}
+        assert read_json(tmp_path / "ports.json", {}) == {"b": other}
+
+    def test_a_port_is_given_to_one_program_only_before_it_is_bound_too(self) -> None:
+        with socket.socket() as bound:
+            bound.bind((HOST, 0))
+            taken = bound.getsockname()[1]
+            port, holder = passing_port()
+            with holder:
+                with pytest.raises(AirlockError, match="no free port"):
+                    _free([port, taken], reuse=False)
+                with pytest.raises(OSError, match="in use"):
+                    hold(port)
 
     def test_json_is_replaced_whole(self, tmp_path: Path) -> None:
         path = tmp_path / "deep" / "x.json"

@@ -89,8 +89,8 @@ class CloudRunStandIn:
         listener = self._ports.listen(_REST)
         self.rest_endpoint = url_of(listener)
         await self._web.serve(listener)
-        port = self._ports.reserve(_GRPC)
-        await self._grpc.start(port)
+        with self._ports.reserve(_GRPC) as port:
+            await self._grpc.start(port)
         self.grpc_endpoint = f"grpc://{HOST}:{port}"
 
     async def stop(self) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from airlock.sandbox.ports import HOST, passing_port
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
     from airlock.sandbox.data_plane.images import Start
@@ -74,8 +75,11 @@ class Instance:
         exited: Done when the process has ended; its result is the exit status.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int, guard: Guard) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, port: int, holder: socket.socket, guard: Guard
+    ) -> None:
         self.port = port
+        self._holder = holder
         self._process = process
         self._guard = guard
         guard.add(process.pid)
@@ -96,7 +100,7 @@ class Instance:
         Raises:
             StartError: The command cannot be run.
         """
-        port = passing_port()
+        port, holder = passing_port()
         path = {"PATH": search_path(os.environ), **start.env}["PATH"]
         full = {**start.env, **env, "PATH": path, "PORT": str(port)}
         try:
@@ -110,10 +114,11 @@ class Instance:
                 start_new_session=True,
             )
         except OSError as error:
+            holder.close()
             raise StartError(
                 f"The command '{start.argv[0]}' could not be run: {error.strerror}."
             ) from error
-        return cls(process, port, guard)
+        return cls(process, port, holder, guard)
 
     @property
     def pid(self) -> int:
@@ -154,6 +159,7 @@ class Instance:
         # A child that the process left behind must not serve on.
         self._signal(signal.SIGKILL)
         self._guard.remove(self._process.pid)
+        self._holder.close()
         return status
 
     def _signal(self, number: signal.Signals) -> None:

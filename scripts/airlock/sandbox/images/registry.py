@@ -51,8 +51,8 @@ class Registry:
         locked: Whether it asks for a login that nobody has.
 
     Attributes:
-        address: Host and port.
-        environ: Variables that lead buildah and skopeo here.
+        address: Host and port, once entered.
+        environ: Variables that lead buildah and skopeo here, once entered.
     """
 
     def __init__(self, folder: Path, *, locked: bool = False) -> None:
@@ -60,7 +60,7 @@ class Registry:
         self._locked = locked
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
-        self.address = f"{HOST}:{passing_port()}"
+        self.address = ""
         self.environ: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -68,7 +68,14 @@ class Registry:
         if program is None:
             raise AirlockError("docker-registry is not installed")
         self._folder.mkdir(parents=True)
-        self.environ = self._settings()
+        port, holder = passing_port()
+        with holder:
+            self.address = f"{HOST}:{port}"
+            self.environ = self._settings()
+            self._start(program)
+        return self
+
+    def _start(self, program: str) -> None:
         self._guard = Guard()
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -84,7 +91,6 @@ class Registry:
         except BaseException:
             self.__exit__()
             raise
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
