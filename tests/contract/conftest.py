@@ -90,7 +90,7 @@ import http.server, json, os, subprocess, sys, time
 if os.environ.get("MODE") == "exit":
     sys.exit(3)
 if os.environ.get("MODE") == "silent":
-    time.sleep(60)
+    time.sleep(600)
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = os.environ.get("PROTOCOL", "HTTP/1.0")
@@ -103,9 +103,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/die":
             os._exit(1)
         if self.path == "/child":
-            answer["child"] = subprocess.Popen(["sleep", "60"]).pid
+            answer["child"] = subprocess.Popen(["sleep", "600"]).pid
         if self.path == "/sleep":
-            time.sleep(2)
+            time.sleep(600)
         body = json.dumps(answer).encode()
         self.send_response(int(os.environ.get("STATUS", "200")))
         self.send_header("Content-Length", str(len(body)))
@@ -113,7 +113,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.path == "/half":
             self.wfile.write(body[:10])
-            time.sleep(2)
+            time.sleep(600)
         if self.command != "HEAD":
             self.wfile.write(body)
     do_POST = do_HEAD = do_DELETE = do_GET

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import gzip
 import json
 import os
@@ -22,13 +24,16 @@ from google.cloud import run_v2
 from airlock.clock import ScaledClock
 from airlock.sandbox.data_plane import Limits
 from airlock.sandbox.stack import Stack
+from contract.restarts import kept_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+PARENT = "projects/shop-prod/locations/europe-west1"
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-TIMEOUT = 10
+TIMEOUT = 60
+"""Real seconds after which nothing will come any more, however busy the machine is."""
 
 
 def to(revision: str, percent: int, tag: str = "") -> run_v2.TrafficTarget:
@@ -61,10 +66,27 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def kill(pid: int) -> None:
-    """Kill a process and wait until it is gone: its sockets outlive the signal for a moment."""
+def ended(stack: Stack, revision: str, pid: int) -> None:
+    """Wait until the sandbox knows that an instance is gone.
+
+    Its sockets outlive a signal for a moment, and its first thread, too; only who waits for the
+    whole process finds all of them closed.
+    """
+    eventually(lambda: stack.data_plane.pids().get(revision) != pid)
+
+
+def kill(stack: Stack, revision: str) -> None:
+    pid = stack.data_plane.pids()[revision]
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not alive(pid))
+    ended(stack, revision, pid)
+
+
+def late(stack: Stack, seconds: float) -> None:
+    """Let real time pass for the sandbox alone."""
+    loop = stack._loop
+    loop.time = lambda: time.monotonic() + seconds  # type: ignore[method-assign]
+    # It looks at the time when something happens.
+    loop.call_soon_threadsafe(lambda: None)
 
 
 @pytest.fixture
@@ -98,7 +120,7 @@ class TestContainers:
         assert "HOME" not in env  # nothing of this machine's environment leaks in
 
     def test_outlive_changes_of_their_folder(self, run: Any, stack: Stack, image: str) -> None:
-        kill(stack.data_plane.pids()["shop-v1"])
+        kill(stack, "shop-v1")
         (Path(image) / "main.py").write_text("raise SystemExit(1)")
         assert get(run.get().uri).status_code == 200
 
@@ -124,7 +146,7 @@ class TestContainers:
         posted = [requests.post(url, data=b"1", timeout=TIMEOUT).json()["peer"] for _ in range(4)]
         assert len(set(posted)) == 4
         # One that ended meanwhile does not fail the next request.
-        kill(stack.data_plane.pids()["shop-v2"])
+        kill(stack, "shop-v2")
         assert get(url).status_code == 200
 
     def test_may_be_probed_over_http(self, run: Any) -> None:
@@ -148,6 +170,7 @@ class TestScaling:
         uri = run.get().uri
         first = get(uri).json()["pid"]
         assert get(f"{uri}/die").status_code == 503
+        ended(stack, "shop-v1", first)
         assert get(uri).json()["pid"] != first
         assert stack.data_plane.requests("shop") == {"shop-v1": {200: 2, 503: 1}}
 
@@ -171,9 +194,9 @@ class TestScaling:
             candidate(run)
             # Divided by traffic: nothing of the minimum is left for the tagged one at 0 %.
             eventually(lambda: "shop-v2" not in stack.data_plane.pids())
-            first = stack.data_plane.pids()["shop-v1"]
-            os.kill(first, signal.SIGKILL)
-            eventually(lambda: stack.data_plane.pids().get("shop-v1", first) != first)
+            eventually(lambda: "shop-v1" in stack.data_plane.pids())
+            kill(stack, "shop-v1")
+            eventually(lambda: "shop-v1" in stack.data_plane.pids())
 
 
 class TestRouting:
@@ -211,13 +234,20 @@ class TestRouting:
         assert answer.headers["X-Own"] == "1"
 
     def test_a_slow_answer_is_cut_off(self, run: Any, stack: Stack) -> None:
-        template = run.template("slow-v1")
-        template.timeout = {"nanos": 200_000_000}
-        uri = run.create("slow", template).uri
-        assert get(f"{uri}/sleep").status_code == 504
-        with pytest.raises(requests.exceptions.RequestException):
-            get(f"{uri}/half")
-        assert stack.data_plane.requests("slow") == {"slow-v1": {504: 2}}
+        urls = []
+        for name, seconds in (("short", 0.2), ("long", 300.0)):
+            template = run.template(f"{name}-v1")
+            template.timeout = dt.timedelta(seconds=seconds)
+            urls.append(run.create(name, template).uri)
+        short, long = urls
+        assert get(f"{short}/sleep").status_code == 504
+        assert stack.data_plane.requests("short") == {"short-v1": {504: 1}}
+        # Once half of the answer is there, the sandbox finds itself minutes later.
+        with requests.get(f"{long}/half", stream=True, timeout=TIMEOUT) as answer:
+            late(stack, 301.0)
+            with pytest.raises(requests.exceptions.RequestException):
+                assert answer.content
+        eventually(lambda: stack.data_plane.requests("long") == {"long-v1": {504: 1}})
 
     def test_head_has_no_body(self, run: Any, stack: Stack) -> None:
         answer = requests.head(run.get().uri, timeout=TIMEOUT)
@@ -265,36 +295,40 @@ class TestLife:
     def test_everything_survives_a_restart(
         self, tmp_path: Path, image: str, clock: ScaledClock, connect: Callable[..., Any]
     ) -> None:
-        with Stack(tmp_path / "s", clock) as stack:
-            run = connect(stack, "rest", image)
-            run.create("shop", run.template("shop-v1"))
-            url = candidate(run)
-            before, environ, writes = run.get(), stack.environ, stack.cloud_run.writes()
-            get(before.uri)
-        with Stack(tmp_path / "s", clock) as stack:
-            run = connect(stack, "rest", image)
-            assert run.get() == before
-            assert stack.environ | {"GITHUB_TOKEN": ""} == environ | {"GITHUB_TOKEN": ""}
-            assert stack.cloud_run.writes() == writes
-            assert get(before.uri).json()["env"]["K_REVISION"] == "shop-v1"
-            assert get(url).json()["env"]["K_REVISION"] == "shop-v2"
-            counted = stack.data_plane.requests("shop")
-            assert counted == {"shop-v1": {200: 2}, "shop-v2": {200: 1}}
+        with contextlib.ExitStack() as down:
+            with Stack(tmp_path / "s", clock) as stack:
+                run = connect(stack, "rest", image)
+                run.create("shop", run.template("shop-v1"))
+                url = candidate(run)
+                before, environ, writes = run.get(), stack.environ, stack.cloud_run.writes()
+                get(before.uri)
+                down.enter_context(kept_ports(tmp_path / "s"))
+            with Stack(tmp_path / "s", clock) as stack:
+                run = connect(stack, "rest", image)
+                assert run.get() == before
+                assert stack.environ | {"GITHUB_TOKEN": ""} == environ | {"GITHUB_TOKEN": ""}
+                assert stack.cloud_run.writes() == writes
+                assert get(before.uri).json()["env"]["K_REVISION"] == "shop-v1"
+                assert get(url).json()["env"]["K_REVISION"] == "shop-v2"
+                counted = stack.data_plane.requests("shop")
+                assert counted == {"shop-v1": {200: 2}, "shop-v2": {200: 1}}
 
     def test_reconciliation_goes_on_after_a_restart(
         self, tmp_path: Path, image: str, clock: ScaledClock, connect: Callable[..., Any]
     ) -> None:
-        with Stack(tmp_path / "s", ScaledClock(1, time.time())) as stack:
-            run = connect(stack, "rest", image)
-            run.services.create_service(
-                parent="projects/shop-prod/locations/europe-west1",
-                service=run_v2.Service(template=run.template("shop-v1")),
-                service_id="shop",
-            )
-        with Stack(tmp_path / "s", clock) as stack:
-            run = connect(stack, "rest", image)
-            eventually(lambda: not run.get().reconciling)
-            assert get(run.get().uri).status_code == 200
+        with contextlib.ExitStack() as down:
+            with Stack(tmp_path / "s", ScaledClock(1, time.time())) as stack:
+                run = connect(stack, "rest", image)
+                run.services.create_service(
+                    parent=PARENT,
+                    service=run_v2.Service(template=run.template("shop-v1")),
+                    service_id="shop",
+                )
+                down.enter_context(kept_ports(tmp_path / "s"))
+            with Stack(tmp_path / "s", clock) as stack:
+                run = connect(stack, "rest", image)
+                eventually(lambda: not run.get().reconciling)
+                assert get(run.get().uri).status_code == 200
 
     def test_stopping_ends_every_process(
         self, tmp_path: Path, image: str, clock: ScaledClock, connect: Callable[..., Any]
