@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from airlock.gcp.model import ServiceView
 
 FACTOR = 240.0
+PATIENCE = 200.0
+"""Real seconds after which nothing will come any more, however busy the machine is."""
+
+# Longer than any test may take: a slow machine must not see a step end that a test is to end.
+LONG = "      steps: [50, 100]\n      step-duration: 24h"
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 _PROGRAM = """\
@@ -98,7 +103,7 @@ class Lab:
         """Write the configuration that names `service`."""
         text = (
             f"services:\n  {service}:\n    project: p\n    region: r\n{extra}"
-            f"    rollout:\n      ready-timeout: 60m\n"
+            f"    rollout:\n      ready-timeout: 24h\n"
             f"{rollout or '      steps: [50, 100]' + chr(10) + '      step-duration: 1m'}\n"
         )
         (self.root / ".github").mkdir(exist_ok=True)
@@ -200,15 +205,15 @@ class Lab:
         """Run a command to its end; return its exit code and what it printed."""
         process = self.start(*argv, **environ)
         try:
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
             process.wait()
         return process.returncode, output
 
-    def until(self, true: Callable[[], bool], seconds: float = 30.0) -> None:
+    def until(self, true: Callable[[], bool]) -> None:
         """Wait until a condition of another process holds."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < end, "not in time"
             time.sleep(0.02)

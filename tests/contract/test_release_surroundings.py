@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,15 +10,15 @@ import requests
 from google.cloud import run_v2
 from requests.adapters import HTTPAdapter
 
+from airlock.gcp import monitoring
 from airlock.gcp.model import resource
 from airlock.sandbox.cloud_run.faults import Fault
 from contract.conftest import clients
-from contract.release import Lab, lab
+from contract.release import LONG, PATIENCE, Lab, lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONG = "      steps: [50, 100]\n      step-duration: 4h"
 INTERNAL = run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY
 
 
@@ -106,9 +107,18 @@ def test_an_outage_is_not_answered_by_going_back(shop: Lab) -> None:
     )  # fmt: skip
     try:
         shop.until(lambda: shop.served("sick").get(first) == 50)
-        seen = shop.stack.data_plane.requests
+        metrics = monitoring.connect(shop.stack.environ, "p", "r", "sick")
+
+        def seen_to_fail() -> bool:
+            now = shop.stack.clock.now()
+            failed = Counter[str]()
+            for point in metrics.requests(now - 600, now):
+                failed[point.revision] += point.requests * (point.code_class == "5xx")
+            return len(failed) == 2 and min(failed.values()) > 50
+
         with shop.load("sick"):
-            shop.until(lambda: all(each.get(500, 0) > 50 for each in seen("sick").values()))
+            # Metrics come late: what was answered is not what a command sees.
+            shop.until(seen_to_fail)
             code, output = shop.run("rollback", "--service", "sick")
         assert code == 2
         assert "fails as well" in output
@@ -116,7 +126,7 @@ def test_an_outage_is_not_answered_by_going_back(shop: Lab) -> None:
         assert shop.served("sick")[first] == 50
         code, _ = shop.run("rollback", "--service", "sick", "--force")
         assert (code, shop.served("sick")) == (0, {first: 100})
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -133,7 +143,7 @@ def test_credentials_that_run_out_end_in_one_line_and_settling_puts_it_right(sho
         shop.stack.cloud_run.faults.add(
             Fault(kind="error", service="expired", code="UNAUTHENTICATED")
         )
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=PATIENCE)
     finally:
         shop.stack.cloud_run.faults.clear()
         process.kill()

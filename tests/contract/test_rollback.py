@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.release import Lab, lab
+from contract.release import LONG, PATIENCE, Lab, lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-LONG = "      steps: [50, 100]\n      step-duration: 4h"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +59,7 @@ def test_a_rollout_under_way_is_ended(shop: Lab) -> None:
     try:
         shop.until(lambda: shop.served("race").get(first) == 50)
         code, _ = shop.run("rollback", "--service", "race")
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()

@@ -9,12 +9,10 @@ import pytest
 from airlock.clock import ScaledClock
 from airlock.delivery.record import Phase
 from airlock.sandbox.cloud_run import Fault
-from contract.release import Lab, lab
+from contract.release import LONG, Lab, lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-LONG = "      steps: [50, 100]\n      step-duration: 4h"
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +54,8 @@ def test_a_scheduled_job_settles_all_services_and_one_that_fails_stops_no_other(
     shop: Lab,
 ) -> None:
     first = shop.release("late", shop.image("good")).plan.candidate
-    section = "    project: p\n    region: r\n    rollout:\n      ready-timeout: 20m\n"
-    long = "      steps: [50, 100]\n      step-duration: 1h\n"
+    section = "    project: p\n    region: r\n    rollout:\n      ready-timeout: 24h\n"
+    long = "      steps: [50, 100]\n      step-duration: 24h\n"
     (shop.root / ".github" / "airlock.yml").write_text(
         f"services:\n  denied:\n{section}{long}  late:\n{section}{long}"
     )
@@ -72,9 +70,9 @@ def test_a_scheduled_job_settles_all_services_and_one_that_fails_stops_no_other(
     shop.stack.cloud_run.faults.add(
         Fault(kind="error", method="GetService", service="denied", code="PERMISSION_DENIED")
     )
-    # A clock of the same speed that is four hours ahead: by then the lease has run out.
+    # A clock of the same speed that is days ahead: by then the lease has run out.
     clock = shop.stack.clock
-    later = ScaledClock(clock.factor, clock.origin + 4 * 3600 / (1 - clock.factor))
+    later = ScaledClock(clock.factor, clock.origin + 7 * 86_400 / (1 - clock.factor))
     code, output = shop.run("settle-traffic", GITHUB_RUN_ID="9", AIRLOCK_CLOCK=later.variable())
     shop.stack.cloud_run.faults.clear()
     assert code == 2

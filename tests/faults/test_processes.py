@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airlock.sandbox.cloud_run import Fault
-from contract.release import Lab, lab
+from contract.release import LONG, PATIENCE, Lab, lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,8 @@ def test_a_process_that_is_ended_in_its_first_write_leaves_a_service_that_can_be
     shop: Lab, name: str, number: signal.Signals, fault: Fault | None
 ) -> None:
     first = shop.release(name, shop.image("good")).plan.candidate
-    shop.configure(name)
+    # It would be promoted before a busy machine gets round to ending it.
+    shop.configure(name, rollout=LONG)
     before = len(shop.stack.cloud_run.writes(name))
     process = shop.start(
         "deploy-canary", "--service", name, "--image", shop.image("new"), GITHUB_RUN_ID="2"
@@ -42,7 +43,7 @@ def test_a_process_that_is_ended_in_its_first_write_leaves_a_service_that_can_be
         if fault:
             shop.stack.cloud_run.faults.add(fault)
         process.send_signal(number)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()
