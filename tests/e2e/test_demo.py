@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from airlock.sandbox.demo.record import DemoRun
 from airlock.sandbox.images.registry import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
@@ -49,7 +50,10 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def words_of(process: psutil.Process) -> list[str]:
-    return [process.name(), *process.cmdline()]
+    try:
+        return [process.name(), *process.cmdline()]
+    except psutil.Error:
+        return []
 
 
 def runs(process: psutil.Process) -> bool:
@@ -60,8 +64,18 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
+def eventually(check: Callable[[], bool]) -> bool:
+    """Return whether `check` holds soon: a process that was killed takes a moment to be gone."""
+    deadline = time.monotonic() + 60
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def left(tmp_path: Path, before: list[psutil.Process]) -> list[psutil.Process]:
-    """Return the processes that outlived the demo: its children of then, and users of its files."""
+    """Return the processes that outlive the demo: its children of then, and users of its files."""
     found = [process for process in before if runs(process)]
     for process in psutil.process_iter():
         try:
@@ -73,10 +87,10 @@ def left(tmp_path: Path, before: list[psutil.Process]) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_the_demo_comes_to_four_right_verdicts_and_leaves_nothing_running(tmp_path: Path) -> None:
     with demo(tmp_path, "--factor", "150", "--rate", "100") as process:
-        output, _ = process.communicate(timeout=230)
+        output, _ = process.communicate(timeout=850)
     assert process.returncode == 0, output
     assert "4 of 4 verdicts right" in output
     assert max(map(len, output.splitlines()[:-1])) <= 80
@@ -97,25 +111,31 @@ def test_the_demo_comes_to_four_right_verdicts_and_leaves_nothing_running(tmp_pa
     promoted, rolled_back = run.scenes[2:]
     assert promoted.samples[-1].share == {promoted.candidate: 100}
     assert rolled_back.samples[-1].share == {promoted.candidate: 100}
-    assert left(tmp_path, []) == []
+    assert eventually(lambda: left(tmp_path, []) == []), left(tmp_path, [])
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_ctrl_c_in_the_middle_of_a_run_leaves_nothing_running(tmp_path: Path) -> None:
     with demo(tmp_path) as process:
         assert process.stdout
         for line in process.stdout:
             if "supplier.py, line 9" in line:
                 break
-        children = family(process)
-        # The shop serves its customers, and a job is running.
-        assert {"act", "main.py"} <= {word for child in children for word in words_of(child)}
+        children: list[psutil.Process] = []
+
+        def under_way() -> bool:
+            children[:] = family(process)
+            return {"act", "main.py"} <= {word for each in children for word in words_of(each)}
+
+        # The shop serves its customers, and a job is running: this one, or on a machine that is
+        # late to tell us, one of those after it.
+        assert eventually(under_way)
         # What a terminal does on Ctrl-C.
         os.killpg(process.pid, signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=200)
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
     assert "Nothing is left running." in rest
-    assert left(tmp_path, children) == []
+    assert eventually(lambda: left(tmp_path, children) == []), left(tmp_path, children)
     assert list((tmp_path / "tmp").iterdir()) == []

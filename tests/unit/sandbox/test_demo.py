@@ -5,7 +5,6 @@ import json
 import os
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from airlock.sandbox.demo import changes, gate, release, repository, service, ti
 from airlock.sandbox.demo.record import Note, Tally
 from airlock.sandbox.demo.service import Service
 from airlock.sandbox.demo.watch import Watch, World
+from airlock.sandbox.ports import passing_port
 
 ROOT = Path(__file__).parents[3]
 SHOP = ROOT / "examples" / "shop"
@@ -193,6 +193,15 @@ def test_the_panel_fits_eighty_columns() -> None:
     assert all(len(line.rstrip()) <= 80 for line in shown.splitlines())
 
 
+def test_the_figures_of_a_long_release_fit_eighty_columns() -> None:
+    status = timeline.Status("", 50, Tally(123_456, 789), Tally(12_345, 678))
+    first, second = timeline.figures(status, 80).splitlines()
+    assert (
+        first == "           50 %: stable 123456 (789 failed, 0.6 %); candidate 12345 (678 failed,"
+    )
+    assert second == "           5.5 %)"
+
+
 def test_anything_but_a_terminal_gets_plain_lines() -> None:
     stream = io.StringIO()
     with timeline.timeline(stream, timeline.Status) as shown:
@@ -222,12 +231,10 @@ def test_without_a_registry_the_release_takes_images_that_are_there() -> None:
 
 
 def test_the_example_serves_and_ends_in_good_order() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port, holder = passing_port()
     scripts = str(Path(airlock.__file__).parents[1])
     environ = {"PATH": os.environ["PATH"], "PORT": str(port), "PYTHONPATH": scripts}
-    with subprocess.Popen([sys.executable, "main.py"], cwd=SHOP, env=environ) as process:
+    with holder, subprocess.Popen([sys.executable, "main.py"], cwd=SHOP, env=environ) as process:
         try:
             assert json.loads(fetch(port, "/ready"))["status"] == "ready"
             assert json.loads(fetch(port, "/price/tea?quantity=2"))["cents"] == 900
@@ -237,16 +244,16 @@ def test_the_example_serves_and_ends_in_good_order() -> None:
                 assert refused.value.code == status
                 refused.value.close()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
 
 
 def fetch(port: int, path: str) -> bytes:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
                 body: bytes = answer.read()
                 return body
         except urllib.error.HTTPError:
@@ -254,6 +261,7 @@ def fetch(port: int, path: str) -> bytes:
         except OSError:
             if time.monotonic() > deadline:
                 raise
+            time.sleep(0.02)
 
 
 def test_the_figures_count_only_right_verdicts() -> None:

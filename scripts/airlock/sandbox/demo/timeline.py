@@ -143,9 +143,9 @@ class PlainTimeline:
         said = ""
         while not self._stop.wait(_PLAIN_EVERY):
             status = self._status()
-            text = f"{status.share} %: {'; '.join(numbers(status))}"
+            text = figures(status, min(self._console.width, WIDTH))
             if status.share is not None and text != said:
-                self._console.print(f"{' ' * _INDENT}{text}", markup=False, soft_wrap=True)
+                self._console.print(text, markup=False, soft_wrap=True)
                 said = text
 
 
@@ -153,8 +153,13 @@ def line(note: Note, width: int) -> Text:
     """Return one note; what does not fit goes on below where it began."""
     symbol, style = _SYMBOLS[note.tone]
     text = Text.assemble((f"{note.at:6.1f} s ", "dim"), (f"{symbol} ", style))
-    words = f"\n{' ' * _INDENT}".join(wrapped(note.text, width - _INDENT))
+    words = _indented(note.text, width).lstrip()
     return text.append(words, style if note.tone != "plain" else "")
+
+
+def figures(status: Status, width: int) -> str:
+    """Return what is served to whom, in lines that stand below those of notes."""
+    return _indented(f"{status.share} %: {'; '.join(numbers(status))}", width)
 
 
 def panel(status: Status, width: int) -> Table:
@@ -180,6 +185,10 @@ def numbers(status: Status) -> list[str]:
         f"{name} {tally.requests} ({tally.errors} failed, {100 * tally.rate:.1f} %)"
         for name, tally in sides
     ]
+
+
+def _indented(text: str, width: int) -> str:
+    return textwrap.indent("\n".join(wrapped(text, width - _INDENT)), " " * _INDENT)
 
 
 def wrapped(text: str, width: int) -> list[str]:
