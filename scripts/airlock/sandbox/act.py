@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,9 @@ RUNNERS = ("ubuntu-24.04", "ubuntu-latest")
 # Each process of a run inherits it, so that what a job left behind is found. GitHub's runner does
 # the same with RUNNER_TRACKING_ID, which act empties.
 _TRACKING = "AIRLOCK_SANDBOX_RUN"
+
+_KILL_SECONDS = 30.0
+_POLL_SECONDS = 0.1
 
 _LEVELS = ("error", "warning", "notice")
 
@@ -185,10 +189,12 @@ class Running:
         """End act and every process that one of its steps started."""
         self._process.kill()
         self._process.wait()
-        orphans = self._processes()
-        _end(orphans)
-        # Whoever inherited them may be slow to collect them; dead they are at once.
-        psutil.wait_procs(orphans, timeout=1)
+        # One may have started another while they were counted, and none is gone at once. Dead ones
+        # are not found any more, however slow who inherited them is to collect them.
+        deadline = time.monotonic() + _KILL_SECONDS
+        while (orphans := self._processes()) and time.monotonic() < deadline:
+            _end(orphans)
+            psutil.wait_procs(orphans, timeout=_POLL_SECONDS)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _processes(self) -> list[psutil.Process]:

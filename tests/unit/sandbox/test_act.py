@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,8 @@ jobs:
     runs-on: ubuntu-24.04
     steps:
       - run: |
-          sleep 300 >/dev/null 2>&1 &
-          exec python3 -uc 'import signal; print("started"); signal.pause()' 301
+          sleep 1MARK >/dev/null 2>&1 &
+          exec python3 -uc 'import signal; print("started"); signal.pause()' 2MARK
       - if: ${{ always() }}
         run: echo tidied
   after:
@@ -101,7 +102,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> act.Run:
         patch.setenv("HOME_OF_CALLER", "leaked")
         folder = tmp_path_factory.mktemp("spoken")
         with start(folder, SPEAKING, trigger, MINE="mine") as running:
-            return running.wait(timeout=60)
+            return running.wait(timeout=200)
 
 
 def test_results_by_job(spoken: act.Run) -> None:
@@ -142,47 +143,57 @@ def test_a_word_of_a_script_is_not_fatal(spoken: act.Run) -> None:
 def test_an_unknown_runner_is_fatal_though_act_ends_with_0(tmp_path: Path) -> None:
     workflow = SPEAKING.replace("runs-on: ubuntu-24.04", "runs-on: windows-2025")
     with start(tmp_path, workflow, act.Trigger("push")) as running:
-        run = running.wait(timeout=60)
+        run = running.wait(timeout=200)
     assert run.code == 0
     assert run.fatal()
 
 
-def left(*words: str) -> list[Any]:
-    return [p for p in psutil.process_iter() if set(words) & set(act._command(p)[-1:])]
+def waiting() -> tuple[str, str]:
+    """Return a workflow that waits, and a number that its processes alone end in."""
+    mark = f"{secrets.randbelow(10**6):06}"
+    return WAITING.replace("MARK", mark), mark
+
+
+def left(mark: str) -> list[Any]:
+    words = {f"1{mark}", f"2{mark}"}
+    return [p for p in psutil.process_iter() if words & set(act._command(p)[-1:])]
 
 
 def test_a_killed_step_fails_and_what_comes_always_runs(tmp_path: Path) -> None:
-    with start(tmp_path, WAITING.replace("30", "61"), act.Trigger("push")) as running:
+    workflow, mark = waiting()
+    with start(tmp_path, workflow, act.Trigger("push")) as running:
         killed = []
 
         def watch(event: act.Event) -> None:
             if event.get("raw_output") and event["msg"] == "started\n":
-                killed.append(running.kill_step("611"))
+                killed.append(running.kill_step(f"2{mark}"))
 
-        run = running.wait(watch, timeout=60)
+        run = running.wait(watch, timeout=200)
     assert killed == [1]
     assert run.job_results() == {"Waiting/Wait": "failure", "Waiting/After": "success"}
     assert "tidied\n" in run.log()
     assert "settled\n" in run.log()
-    assert left("610", "611") == [], "what a step left behind ends with the run"
+    assert left(mark) == [], "what a step left behind ends with the run"
 
 
 def test_leaving_ends_everything(tmp_path: Path) -> None:
-    with start(tmp_path, WAITING.replace("30", "62"), act.Trigger("push")) as running:
+    workflow, mark = waiting()
+    with start(tmp_path, workflow, act.Trigger("push")) as running:
 
         def watch(event: act.Event) -> None:
             if event.get("raw_output"):
                 raise RuntimeError("the watcher failed")
 
         with pytest.raises(RuntimeError, match="the watcher failed"):
-            running.wait(watch, timeout=60)
-    assert left("620", "621") == []
+            running.wait(watch, timeout=200)
+    assert left(mark) == []
 
 
 def test_a_run_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    workflow, mark = waiting()
     with (
-        start(tmp_path, WAITING.replace("30", "63"), act.Trigger("push")) as running,
+        start(tmp_path, workflow, act.Trigger("push")) as running,
         pytest.raises(TimeoutError),
     ):
         running.wait(timeout=2)
-    assert left("630", "631") == []
+    assert left(mark) == []
