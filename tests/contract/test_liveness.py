@@ -8,6 +8,7 @@ import http.server
 import json
 import logging
 import random
+import socket
 import socketserver
 import string
 import threading
@@ -202,10 +203,12 @@ def test_no_proxy_is_used(provider: Provider, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nobody_there_says_nothing() -> None:
-    with serving(Server(Provider())) as server:
-        environ = {liveness.VARIABLE: f"http://127.0.0.1:{server.server_port}"}
-    asking = Liveness(environ, backoff=Backoff(deadline=0.0))
-    assert asking.ask([(rule(), Secret(value("a")))]) == ["unknown"]
+    # Bound, so that nobody else gets the port; it does not listen.
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        environ = {liveness.VARIABLE: f"http://127.0.0.1:{nobody.getsockname()[1]}"}
+        asking = Liveness(environ, backoff=Backoff(deadline=0.0))
+        assert asking.ask([(rule(), Secret(value("a")))]) == ["unknown"]
 
 
 class Drip(socketserver.BaseRequestHandler):

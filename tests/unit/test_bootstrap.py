@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 200.0
+"""Real seconds after which nothing will come any more, however busy the machine is."""
 FILES = ("scripts/bootstrap.sh", "scripts/bootstrap.py", "scripts/launch.py", "requirements/uv.txt")
 
 COMMAND = """\
@@ -76,7 +78,7 @@ class Product:
 
     def run(self, *arguments: str, cwd: Path | None = None, **environ: str) -> tuple[int, str, str]:
         process = self.start(*arguments, cwd=cwd, **environ)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         return process.returncode, out, err
 
 
@@ -274,14 +276,14 @@ def test_a_package_of_another_hash_is_refused(product: Product) -> None:
 def test_a_killed_set_up_does_not_look_finished(product: Product) -> None:
     with index(hangs=True) as server:
         process = product.start(UV_DEFAULT_INDEX=server.url)
-        assert server.asked.wait(30)
+        assert server.asked.wait(PATIENCE)
         process.kill()
         process.wait()
         assert product.environment().is_dir()
         # The installer lives on: nobody may clear up under it, and it must not be for ever.
         second = product.start()
         server.released.set()
-        out, err = second.communicate(timeout=60)
+        out, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 3, err
     assert json.loads(out)["modules"] == ["iniconfig"]
     process.communicate()
@@ -290,16 +292,16 @@ def test_a_killed_set_up_does_not_look_finished(product: Product) -> None:
 def test_a_cancelled_set_up_says_no_word(product: Product) -> None:
     with index(hangs=True) as server:
         process = product.start(UV_DEFAULT_INDEX=server.url)
-        assert server.asked.wait(30)
+        assert server.asked.wait(PATIENCE)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert (out, "Traceback" in err) == ("", False)
 
 
 def test_jobs_that_race_share_one_environment(product: Product) -> None:
     processes = [product.start() for _ in range(4)]
-    outputs = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+    outputs = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in processes]
     assert [process.returncode for process in processes] == [3] * 4
     assert {output["prefix"] for output in outputs} == {str(product.environment())}
 
@@ -315,13 +317,13 @@ def test_the_process_that_the_runner_signals_is_the_command(ready: Product) -> N
     process = ready.start("tiny", "wait")
     assert int(process.stdout.readline()) == process.pid
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 77
+    assert process.wait(timeout=PATIENCE) == 77
     process.communicate()
 
 
 def test_the_command_reads_what_the_caller_sends(ready: Product) -> None:
     process = ready.start("tiny", "read")
-    assert process.communicate("from the caller", timeout=60) == ("from the caller", "")
+    assert process.communicate("from the caller", timeout=PATIENCE) == ("from the caller", "")
 
 
 def test_into_makes_a_folder_of_the_users_choice_once(product: Product, tmp_path: Path) -> None:

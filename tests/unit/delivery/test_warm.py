@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,8 @@ def server() -> Iterator[Server]:
 
 def test_a_cold_start_is_waited_for_until_two_answers_in_a_row(server: Server) -> None:
     server.statuses = [503, 404, 200, 503, 200, 200]
-    assert warm(ServiceSession(server.url), "/health", QUICK).answered
+    patient = replace(QUICK, deadline=600)
+    assert warm(ServiceSession(server.url), "/health", patient).answered
     assert server.asked == ["/health"] * 6
 
 
@@ -75,7 +78,9 @@ def test_a_private_service_asks_for_an_invoker(server: Server, status: int) -> N
 
 
 def test_nobody_there_is_said() -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as gone:
-        url = f"http://127.0.0.1:{gone.server_address[1]}"
-    result = warm(ServiceSession(url), "/health", QUICK)
+    # Bound, so that nobody else gets the port; it does not listen.
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+        result = warm(ServiceSession(url), "/health", QUICK)
     assert result.reason == "/health does not answer (ConnectionError)"

@@ -64,6 +64,6 @@ def test_whatever_detect_secrets_honours_is_honoured(line: str, previous: str, p
 
 def test_a_hostile_line_takes_no_time() -> None:
     line = b"# \t" * 300_000 + b"pragma:" * 300_000
-    started = time.monotonic()
+    started = time.thread_time()
     covers("a.py", line, line)
-    assert time.monotonic() - started < 1.0
+    assert time.thread_time() - started < 1.0

@@ -1,7 +1,8 @@
 """Text that was written to be slow: time and memory stay in proportion to it.
 
-Times are compared with each other, and with bounds that a busy machine keeps by far; what would
-grow with the square of the text misses them by orders of magnitude.
+Times are those of the processor, which a busy machine takes no more of. They are compared with each
+other, and with bounds that are kept by far; what would grow with the square of the text misses them
+by orders of magnitude.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
 def seconds(text: bytes | str, with_: Engine | None = None) -> tuple[float, int]:
     scan = (with_ or basic()).scan
-    start = time.perf_counter()
+    start = time.thread_time()
     found = scan(piece(text))
-    return time.perf_counter() - start, len(found)
+    return time.thread_time() - start, len(found)
 
 
 def test_many_tokens_in_one_line() -> None:
@@ -129,9 +130,9 @@ def test_base64_of_base64_and_so_on() -> None:
 def test_a_bomb_is_left_half_packed_and_said_so() -> None:
     bomb = gzip.compress(gzip.compress(b"\0" * 100_000_000, 9), 9)
     fresh = engine(TOKEN, NAMED, BLOCK)
-    start = time.perf_counter()
+    start = time.thread_time()
     assert not fresh.scan(piece(bomb, "bomb.gz", whole=True))
-    assert time.perf_counter() - start < 60
+    assert time.thread_time() - start < 60
     assert {path for path, _ in fresh.notes} == {"bomb.gz"}
 
 
@@ -148,10 +149,10 @@ def test_many_small_pieces() -> None:
     texts = [
         piece(f"a = 1\nkey = 'tok_{n + 10_000_001}'\nb = 2\n", f"f{n}.py") for n in range(5_000)
     ]
-    start = time.perf_counter()
+    start = time.thread_time()
     found = sum(len(values(basic().scan(each), TOKEN)) for each in texts)
     assert found == len(texts)
-    assert time.perf_counter() - start < 60
+    assert time.thread_time() - start < 60
 
 
 def test_threads_share_an_engine() -> None:

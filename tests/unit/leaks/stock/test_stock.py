@@ -345,9 +345,9 @@ SLOW = {
 @pytest.mark.parametrize("kind", SLOW)
 def test_hostile_lines_take_little_time(kind: str) -> None:
     line = SLOW[kind].encode() + b"\n"
-    start = time.perf_counter()
+    start = time.thread_time()
     SCANNER.scan("a.conf", line * (300_000 // len(line)))
-    assert time.perf_counter() - start < 30
+    assert time.thread_time() - start < 30
 
 
 def test_hostile_files_take_little_time() -> None:
@@ -363,13 +363,13 @@ def test_hostile_files_take_little_time() -> None:
     deep = "[" * 100_000
     huge = "a: b\n" * (LARGEST // 4)
     pairs = "[s]\n" + "".join(f"a{n}=b\n" for n in range(3 * LINES))
-    start = time.perf_counter()
+    start = time.thread_time()
     for text in (bomb, loop, deep, huge):
         SCANNER.scan("a.yml", text.encode())
     for text in (laughs, defaults, pairs):
         SCANNER.scan("a.ini", text.encode())
         SCANNER.scan("README", text.encode())
-    assert time.perf_counter() - start < 60
+    assert time.thread_time() - start < 60
 
 
 def test_the_differences_are_those_that_are_named(tmp_path: Path) -> None:
