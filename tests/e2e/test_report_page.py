@@ -80,6 +80,7 @@ _FLAGS = (
     "--headless",
     "--no-sandbox",  # CI containers run as root.
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # Containers have 64 MB of it, and a tab that gets none crashes.
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -103,18 +104,19 @@ class Page:
         self.requested: list[str] = []
         self._socket = socket
         self._ids = itertools.count(1)
-        self._loaded = False
+        self._loaded: set[str] = set()
 
     async def open(self, url: str, *, width: int, dark: bool = False) -> None:
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.call(f"{domain}.enable")
+        await self.call("Page.setLifecycleEventsEnabled", enabled=True)
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         await self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self._loaded = False
-        await self.call("Page.navigate", url=url)
-        while not self._loaded:
+        # By its loader, since the empty page before may be loaded late.
+        loader = (await self.call("Page.navigate", url=url))["loaderId"]
+        while loader not in self._loaded:
             self._note(await self._socket.receive_json())
 
     async def evaluate(self, expression: str) -> Any:
@@ -139,8 +141,8 @@ class Page:
                 self.complaints.append(str(message["params"]))
             case "Network.requestWillBeSent":
                 self.requested.append(message["params"]["request"]["url"])
-            case "Page.loadEventFired":
-                self._loaded = True
+            case "Page.lifecycleEvent" if message["params"]["name"] == "load":
+                self._loaded.add(message["params"]["loaderId"])
 
 
 @contextlib.asynccontextmanager
@@ -160,10 +162,10 @@ async def page() -> AsyncIterator[Page]:
         )
         try:
             port = await _port(process)
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                    tabs = await answer.json()
-                tab = next(tab for tab in tabs if tab["type"] == "page")
+            async with aiohttp.ClientSession() as session, _drained(process):
+                # One that we ask for is there; the browser's own comes when it comes.
+                async with session.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer:
+                    tab = await answer.json()
                 url = tab["webSocketDebuggerUrl"]
                 async with session.ws_connect(url, max_msg_size=0) as socket:
                     yield Page(socket)
@@ -173,9 +175,20 @@ async def page() -> AsyncIterator[Page]:
             await process.wait()
 
 
+@contextlib.asynccontextmanager
+async def _drained(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """Read what the browser says: a full pipe would stop it."""
+    assert process.stderr
+    task = asyncio.create_task(process.stderr.read())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 async def _port(process: asyncio.subprocess.Process) -> int:
     assert process.stderr
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(200):
         async for line in process.stderr:
             if b"DevTools listening on ws://" in line:
                 return int(line.split(b":")[2].split(b"/")[0])
