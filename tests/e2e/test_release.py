@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from airlock.sandbox.demo import service
 from airlock.sandbox.demo.load import Load
 from airlock.sandbox.images.registry import Registry
 from contract.images import WHY_NOT
-from e2e.world import CONFIG, REF, USES, app, exit_codes, job_output
+from e2e.world import CONFIG, LONG, REF, USES, app, exit_codes, job_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,15 +89,8 @@ def test_a_good_version_is_promoted_step_by_step_with_an_approval_on_the_way(
     world: World, shop: Repository
 ) -> None:
     workflow = WORKFLOW.replace("SERVICE", "shop") + '      until: "40"\n'
-    at_the_gate: list[dict[str, int]] = []
-
-    def look(running: act.Running, event: act.Event) -> None:
-        del running
-        if event.get("jobID") == "proceed" and not at_the_gate:
-            at_the_gate.append(world.traffic())
-
     with Load(url(world), ["/"], RATE):
-        run = release(shop, files={".github/workflows/release.yml": workflow}, watch=look)
+        run = release(shop, files={".github/workflows/release.yml": workflow})
     proceed = "release/Release/Go on after the approval"
     assert run.job_results() == {
         PLAN: "success",
@@ -108,7 +102,16 @@ def test_a_good_version_is_promoted_step_by_step_with_an_approval_on_the_way(
     assert job_output(run, "proceed", "verdict") == "promoted"
     assert job_output(run, "settle", "changed") == "false"
     revision = job_output(run, "deploy", "revision")
-    assert [share.get(revision) for share in at_the_gate] == [40]
+    # Nothing happens at the gate, until the job behind it has begun.
+    opened = min(str(event["time"]) for event in run.events if event.get("jobID") == "proceed")
+    real = dt.datetime.fromisoformat(opened).timestamp()
+    clock = world.stack.clock
+    times = [
+        write.time
+        for write in world.writes()
+        if any((t.percent, t.revision) == (100, revision) for t in write.after)
+    ]
+    assert min(times) > clock.origin + (real - clock.origin) * clock.factor
     assert world.traffic() == {revision: 100}
     assert shares(world, revision) == [0, 40, 100]
     assert [note for note in run.notes() if note.level == "error"] == []
@@ -145,7 +148,7 @@ def test_a_release_that_is_killed_in_a_step_is_settled(world: World, shop: Repos
             assert running.kill_step("deploy-canary") == 1
 
     with Load(url(world), ["/"], RATE):
-        run = release(shop, watch=kill)
+        run = release(shop, watch=kill, files={".github/airlock.yml": LONG})
     assert [share[stable] for share in split] == [60]
     assert run.job_results() == {PLAN: "success", DEPLOY: "failure", SETTLE: "success"}
     # The step under the release does it, while its runner lives; the job finds nothing left to do.
@@ -167,7 +170,7 @@ def test_a_workflow_that_is_cancelled_in_a_step_leaves_traffic_at_stable(
             running.interrupt()
 
     with Load(url(world), ["/"], RATE):
-        run = release(shop, watch=cancel)
+        run = release(shop, watch=cancel, files={".github/airlock.yml": LONG})
     assert job_output(run, "deploy", "changed") == "true"
     assert [share[stable] for share in split] == [60]
     assert world.traffic() == {stable: 100}
@@ -322,7 +325,11 @@ def url(world: World) -> str:
 
 SEVERAL = """\
 services:
-  shop: {project: acme-shop, region: europe-west1, paths: [shop/**], rollout: {steps: [100]}}
+  shop:
+    project: acme-shop
+    region: europe-west1
+    paths: [shop/**]
+    rollout: {steps: [100], ready-timeout: 24h}
   cart: {project: acme-shop, region: europe-west1, paths: ["*"]}
   tail: {project: acme-shop, region: europe-west1, paths: ["*"]}
 """

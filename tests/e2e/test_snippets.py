@@ -38,6 +38,7 @@ services:
     rollout:
       steps: [50, 100]
       step-duration: 1m
+      ready-timeout: 24h
 """
 
 

@@ -30,7 +30,10 @@ services:
     rollout:
       steps: [40, 100]
       step-duration: 4m
+      ready-timeout: 24h
 """
+LONG = CONFIG.replace("4m", "24h")
+"""Steps that outlast every test, for what is to happen in one: a slow machine gets there, too."""
 
 # Three of ten requests of a bad version fail; what smoke tests ask for never does.
 APP = """\
@@ -169,7 +172,7 @@ class World:
             secrets=secrets,
         )
         with running:
-            run = running.wait((lambda event: watch(running, event)) if watch else None, 90)
+            run = running.wait((lambda event: watch(running, event)) if watch else None, 250)
         assert run.fatal() == []
         return run
 
