@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,13 @@ class Place:
         text = hook.read_text(encoding="utf-8")
         own = f'[ "$1" = {ref} ] && exit 1\nref=$1'
         hook.write_text(text.replace("ref=$1", own), encoding="utf-8")
+
+    def settle(self) -> None:
+        """Wait until the server has ended what somebody asked of it who is gone."""
+        deadline = time.monotonic() + 100
+        while self.github.under_way:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
     def go(self, name: str) -> Switched:
         return perform(self.github.environ(), self.folder / name, self.token, self.moves)
@@ -259,17 +267,24 @@ class Victim:
 
     def __init__(self, here: Place, folder: Path) -> None:
         arguments = (here.github.environ(), folder, here.token, here.moves)
+        self.here = here
+        self.started = threading.Event()
         self.context.set_forkserver_preload(["contract.purging"])
         self.process = self.context.Process(target=_child, args=arguments)
 
     def kill(self) -> None:
-        if self.process.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+        # It may ask something before we know its number.
+        assert self.started.wait(100)
+        assert self.process.pid
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def run(self) -> None:
+        """Run it to its end, and the server to the end of what it has asked."""
         self.process.start()
-        self.process.join(60)
+        self.started.set()
+        self.process.join(200)
+        self.here.settle()
 
 
 def interfered(here: Place, point: str | int, ref: str, name: str) -> list[str]:

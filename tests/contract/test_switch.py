@@ -110,7 +110,7 @@ def test_a_colleagues_push_is_never_lost(here: Place, point: str, ref: str) -> N
         "after POST /acme/shop.git/git-receive-pack",  # The record is there.
         "after POST /api/v3/repos/acme/shop/rulesets",
         "after DELETE",
-        "before POST /acme/shop.git/git-receive-pack#2",  # Nothing has moved.
+        "before POST /acme/shop.git/git-receive-pack#2",  # The server takes it all the same.
         "after POST /acme/shop.git/git-receive-pack#2",  # All has moved.
         "after PUT /api/v3/repos/acme/shop/branches/main/protection",
     ],

@@ -11,6 +11,8 @@ import base64
 import binascii
 import contextlib
 import enum
+import os
+import signal
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -96,14 +98,20 @@ class GitHttp:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
         feeding = asyncio.create_task(_feed(request, process))
         try:
             return await self._relay(request, process)
+        except ConnectionError:
+            # The client went away. What git has begun it ends, as it does behind GitHub.
+            await _ended(process)
+            raise
         except BaseException:
-            # The client went away, or we are stopping. A program that ended by itself must not be
-            # killed as well: that would reap it before asyncio's own watcher does.
-            process.kill()
+            # We are stopping. A program that ended by itself must not be killed as well: that would
+            # reap it before asyncio's own watcher does.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
         finally:
             feeding.cancel()
@@ -149,6 +157,12 @@ class GitHttp:
             "REMOTE_USER": "git",
             "REMOTE_ADDR": request.remote or "",
         }
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Return when the program and all that it has started have closed their output."""
+    while process.stdout and await process.stdout.read(_CHUNK):
+        pass
 
 
 def _password(request: web.Request) -> str:

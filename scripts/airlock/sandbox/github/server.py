@@ -64,6 +64,7 @@ class GitHubStandIn:
         watch: Called, in a thread, around every request of REST and git, with ``before METHOD
             PATH`` and, when all is done but the answer, ``after METHOD PATH``: for what somebody
             else does in that moment.
+        under_way: How many requests are being answered, those of clients that went away included.
     """
 
     def __init__(self, state_dir: Path, clock: Clock, *, openapi: Path | None = None) -> None:
@@ -74,6 +75,7 @@ class GitHubStandIn:
         self._token = self._gate.tokens.issue()
         self.violations: list[str] = []
         self.watch: Callable[[str], None] | None = None
+        self.under_way = 0
         self._server = WebServer(self._application(openapi))
 
     async def start(self) -> None:
@@ -321,12 +323,16 @@ class GitHubStandIn:
 
     @web.middleware
     async def _watched(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self.watch:
-            await asyncio.to_thread(self.watch, f"before {request.method} {request.rel_url}")
-        response = await handler(request)
-        # Git's answers are streamed: by now the client may have gone on.
-        if not response.prepared:
-            await self._ending(request)
+        self.under_way += 1
+        try:
+            if self.watch:
+                await asyncio.to_thread(self.watch, f"before {request.method} {request.rel_url}")
+            response = await handler(request)
+            # Git's answers are streamed: by now the client may have gone on.
+            if not response.prepared:
+                await self._ending(request)
+        finally:
+            self.under_way -= 1
         return response
 
     async def _ending(self, request: web.Request) -> None:
