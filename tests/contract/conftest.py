@@ -45,12 +45,12 @@ def github(tmp_path: Path) -> Iterator[GitHubStandIn]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(stand_in.start(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(stand_in.start(), loop).result(100)
         yield stand_in
-        asyncio.run_coroutine_threadsafe(stand_in.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(stand_in.stop(), loop).result(100)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(100)
         loop.close()
     assert stand_in.violations == []
 
@@ -144,7 +144,7 @@ def clock() -> ScaledClock:
 @pytest.fixture
 def stack(tmp_path: Path, clock: ScaledClock) -> Iterator[Stack]:
     """Every stand-in, in a compressed world."""
-    limits = Limits(start_seconds=20.0)
+    limits = Limits(start_seconds=100.0)
     with Stack(tmp_path / "sandbox", clock, limits=limits) as running:
         yield running
 
@@ -190,10 +190,10 @@ class CloudRun:
     def finish(self, operation: Any) -> Any:
         """Wait for an operation without the client's poll interval of a second."""
         request = operations_pb2.WaitOperationRequest(name=operation.operation.name)
-        request.timeout.FromSeconds(15)
+        request.timeout.FromSeconds(100)
         if not operation.operation.done:
             self.services.wait_operation(request)
-        return operation.result(timeout=15)
+        return operation.result(timeout=100)
 
     def get(self) -> run_v2.Service:
         return self.services.get_service(name=f"{PARENT}/services/shop")

@@ -128,7 +128,7 @@ def federation(folder: Path, behind: Mapping[str, str]) -> Iterator[tuple[Federa
         return port
 
     try:
-        url = f"https://127.0.0.1:{asyncio.run_coroutine_threadsafe(start(), loop).result(10)}"
+        url = f"https://127.0.0.1:{asyncio.run_coroutine_threadsafe(start(), loop).result(100)}"
         source = {
             "url": f"{url}/job/token?audience=pool",
             "headers": {"Authorization": f"Bearer {_JOB}"},
@@ -150,9 +150,9 @@ def federation(folder: Path, behind: Mapping[str, str]) -> Iterator[tuple[Federa
         )
         yield found, url
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(100)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(100)
         loop.close()
 
 

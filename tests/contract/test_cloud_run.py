@@ -358,7 +358,7 @@ class TestOperations:
             service=run_v2.Service(template=cloud_run.template()),
             service_id="shop",
         )
-        assert operation.result(timeout=15).name == NAME
+        assert operation.result(timeout=100).name == NAME
 
     def test_waiting_gives_up(self, run: Any, stack: Stack) -> None:
         stack.cloud_run.faults.add(Fault(kind="stuck"))
