@@ -139,7 +139,7 @@ class Yard:
             f"http://{self.registry.address}/v2/{name}/manifests/{reference}",
             headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own
+        with urllib.request.urlopen(request, timeout=100) as answer:  # noqa: S310 - our own
             found: dict[str, Any] = json.load(answer)
             found["digest"] = answer.headers["Docker-Content-Digest"]
             return found
@@ -148,7 +148,7 @@ class Yard:
         """Ask the registry for an image's configuration."""
         blob = self.manifest(name, reference)["config"]["digest"]
         url = f"http://{self.registry.address}/v2/{name}/blobs/{blob}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=100) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 

@@ -172,7 +172,7 @@ class Lab:
             with requests.Session() as session:
                 while not stop.wait(0.004):
                     with contextlib.suppress(requests.RequestException):
-                        session.get(url, timeout=5)
+                        session.get(url, timeout=100)
 
         threads = [threading.Thread(target=work) for _ in range(workers)]
         for thread in threads:

@@ -53,7 +53,7 @@ class Client:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=200,
         )
 
     def git(self, *args: str, cwd: Path | None = None) -> str:
@@ -191,7 +191,7 @@ def test_compressed_requests_are_understood(dev: Client, clone: Path) -> None:
         "Content-Encoding": "gzip",
     }
     url = f"{dev.url}/git-upload-pack"
-    answer = requests.post(url, data=gzip.compress(body), headers=headers, timeout=10)
+    answer = requests.post(url, data=gzip.compress(body), headers=headers, timeout=100)
     assert answer.status_code == 200
     assert answer.content.startswith(b"0008NAK\nPACK")
 
@@ -204,4 +204,4 @@ def test_nothing_outside_the_repositories_is_served(dev: Client, bare: Path) -> 
         "../state.json",
         f"{REPO}/config",
     ):
-        assert requests.get(f"{dev.server}/{path}", timeout=10).status_code in {401, 404}
+        assert requests.get(f"{dev.server}/{path}", timeout=100).status_code in {401, 404}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def post(github: GitHubStandIn, path: str, token: str, document: Any) -> requests.Response:
     url = github.environ()["GITHUB_API_URL"] + path
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return requests.post(url, json=document, headers=headers, timeout=10)
+    return requests.post(url, json=document, headers=headers, timeout=100)
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def test_a_token_can_do_what_it_was_granted(github: GitHubStandIn, number: int) 
 def test_a_private_repository_hides_from_strangers(github: GitHubStandIn) -> None:
     github.create_repository("acme/secret", private=True)
     url = f"{github.environ()['GITHUB_API_URL']}/repos/acme/secret"
-    assert requests.get(url, timeout=10).status_code == 404
+    assert requests.get(url, timeout=100).status_code == 404
     bare = github.issue_token(())
     repo = client(github, bare).get_repo("acme/secret")
     assert repo.private is True
@@ -287,9 +287,9 @@ def test_no_token_is_one_line() -> None:
 def test_what_breaks_the_description_is_noticed(github: GitHubStandIn, work: Work) -> None:
     del work
     api, token = github.environ()["GITHUB_API_URL"], github.environ()["GITHUB_TOKEN"]
-    requests.get(f"{api}/repos/{REPO}/pulls?colour=red", timeout=10)
-    requests.get(f"{api}/repos/{REPO}/pulls?state=ajar", timeout=10)
-    requests.get(f"{api}/repos/{REPO}/no-such-thing", timeout=10)
+    requests.get(f"{api}/repos/{REPO}/pulls?colour=red", timeout=100)
+    requests.get(f"{api}/repos/{REPO}/pulls?state=ajar", timeout=100)
+    requests.get(f"{api}/repos/{REPO}/no-such-thing", timeout=100)
     post(github, f"/repos/{REPO}/issues", token, {"title": "t", "colour": "red"})
     post(github, f"/repos/{REPO}/issues", token, {"title": "t", "body": 3})
     found, github.violations[:] = list(github.violations), []

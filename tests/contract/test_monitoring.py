@@ -62,7 +62,7 @@ class Reader:
 
     def get(self, **parameters: Any) -> Any:
         named = {name.replace("__", "."): value for name, value in parameters.items()}
-        return self._session.get(self._url, params={**self._interval, **named}, timeout=10)
+        return self._session.get(self._url, params={**self._interval, **named}, timeout=100)
 
     def series(self, **parameters: Any) -> list[Any]:
         answer = self.get(**parameters)

@@ -46,7 +46,7 @@ def test_the_command_tells_the_outcome_with_its_links(slack: Slack) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
     assert (done.returncode, done.stdout) == (0, "Told Slack: shop rolled-back\n")
     (sent,) = slack.sent

@@ -48,7 +48,7 @@ def status(url: str, *, inside: bool = False) -> int:
     with requests.Session() as http:
         if inside:
             http.mount("http://", Inside())
-        return http.get(url, timeout=5).status_code
+        return http.get(url, timeout=100).status_code
 
 
 def test_internal_ingress_shows_nothing_to_who_comes_from_outside(shop: Lab) -> None:

@@ -50,7 +50,7 @@ def past(stack: Stack, clock: ScaledClock) -> float:
 def read(stack: Stack, **body: Any) -> Any:
     url = f"{stack.environ['AIRLOCK_LOGGING_ENDPOINT']}/v2/entries:list"
     sent = {"resourceNames": ["projects/shop-prod"], **body}
-    return requests.post(url, json=sent, timeout=10)
+    return requests.post(url, json=sent, timeout=100)
 
 
 def test_the_client_sees_the_failures_of_its_service_and_not_its_own_probes(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airlock.sandbox.stack import Stack
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-TIMEOUT = 10
+TIMEOUT = 100
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

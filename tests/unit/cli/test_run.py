@@ -125,7 +125,11 @@ def test_help_is_quick_because_it_imports_no_client() -> None:
         f"run(['--help']); print(sorted({heavy!r} & set(sys.modules)))"
     )
     result = subprocess.run(
-        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-I", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
     )
     assert ast.literal_eval(result.stdout.splitlines()[-1]) == []
 
@@ -134,7 +138,7 @@ def test_help_is_quick_because_it_imports_no_client() -> None:
 def test_what_cannot_be_said_is_no_pass() -> None:
     command = [sys.executable, "-I", str(SCRIPTS / "launch.py"), "--version"]
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
-        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert said.returncode not in {0, 1}
 
 

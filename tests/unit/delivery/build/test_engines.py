@@ -167,7 +167,7 @@ def test_a_programs_words_come_without_secrets_and_colours() -> None:
     ended = run(
         ["sh", "-c", script],
         environ={"PATH": "/bin:/usr/bin"},
-        timeout=20,
+        timeout=200,
         say=said.append,
         secrets=("three\nfour", "a one"),
     )
