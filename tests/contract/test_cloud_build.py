@@ -143,8 +143,13 @@ def refusal(cloud: Cloud, dockerfile: str = PLAIN, *, build: str = "") -> str:
 def run(cloud: Cloud, work: Order) -> list[str]:
     """Build, and return the log."""
     lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        print(line)  # noqa: T201 - pytest shows it where something fails
+
     engine = cloud_build.CloudBuild({**os.environ, **cloud.stack.environ})
-    engine.build(work, work.root.parent / f"image-{work.root.name}", lines.append)
+    engine.build(work, work.root.parent / f"image-{work.root.name}", say)
     return lines
 
 
