@@ -64,12 +64,13 @@ class Limits:
     """How long things may take.
 
     Args:
-        start_seconds: Real seconds that an instance has to start listening.
+        start_seconds: Real seconds that an instance has to start listening; Cloud Run gives it four
+            minutes.
         idle_seconds: Seconds of the sandbox's clock after which an idle instance ends; Cloud Run
             keeps one for up to 15 minutes.
     """
 
-    start_seconds: float = 10.0
+    start_seconds: float = 60.0
     idle_seconds: float = 900.0
 
 

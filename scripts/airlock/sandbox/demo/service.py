@@ -15,7 +15,7 @@ PROJECT, REGION, SERVICE = "acme-shop", "europe-west1", "shop"
 _PARENT = f"projects/{PROJECT}/locations/{REGION}"
 _NAME = f"{_PARENT}/services/{SERVICE}"
 _POLL = 0.05
-_TIMEOUT = 20.0
+_TIMEOUT = 90.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def create(endpoint: str, image: str) -> Service:
         image: What it runs.
 
     Raises:
-        AirlockError: It did not come up within 20 real seconds.
+        AirlockError: It did not come up within 90 real seconds.
     """
     body = {"template": {"containers": [{"image": image}]}, "invokerIamDisabled": True}
     _call(f"{endpoint}/v2/{_PARENT}/services?serviceId={SERVICE}", body)

@@ -25,7 +25,7 @@ PACKAGES = ("buildah", "docker-registry", "skopeo")
 """Debian's packages that bring all of it."""
 
 _PROGRAMS = ("docker-registry", "registry")
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 2.0
 
@@ -125,7 +125,7 @@ class Registry:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self._process and self._process.poll() is None:
             try:
                 with urllib.request.urlopen(f"http://{self.address}/v2/", timeout=1):
                     return
