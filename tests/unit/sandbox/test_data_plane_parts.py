@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jwt
@@ -85,6 +86,21 @@ class TestChoice:
 
 
 class TestRequestLog:
+    def test_is_written_to_disk_while_others_count(self, tmp_path: Path) -> None:
+        log = RequestLog(tmp_path / "requests.json")
+
+        def count() -> None:
+            for number in range(3000):
+                log.record(SERIES, 1.0, 60.0 * number)
+
+        with ThreadPoolExecutor(1) as pool:
+            counted = pool.submit(count)
+            while not counted.done():
+                log.save()
+            counted.result()
+        log.save()
+        assert RequestLog(tmp_path / "requests.json").totals("shop") == {"shop-v1": {200: 3000}}
+
     @given(st.floats(0, 1e12))
     def test_a_latency_lies_within_its_bucket(self, latency: float) -> None:
         bucket = bucket_of(latency)

@@ -7,6 +7,7 @@ The layout is that of Cloud Run's own metrics, ``run.googleapis.com/request_coun
 from __future__ import annotations
 
 import math
+import threading
 from bisect import bisect_right, insort
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
@@ -112,7 +113,7 @@ class Entry:
 
 
 class RequestLog:
-    """Counts responses; kept on disk so that figures survive a restart.
+    """Counts responses; kept on disk so that figures survive a restart. For any thread.
 
     Single entries are not: the newest ones are kept in memory.
 
@@ -128,6 +129,7 @@ class RequestLog:
         self._dirty = False
         self._entries: list[Entry] = []
         self._seen = 0
+        self._lock = threading.Lock()
         for entry in read_json(path, []):
             self._cells[Series(**entry["series"])] = {
                 int(start): _cell(value) for start, value in entry["cells"].items()
@@ -137,30 +139,30 @@ class RequestLog:
         self, series: Series, latency: float, now: float, request: Request | None = None
     ) -> None:
         """Count one response of `latency` ms that ended at Unix time `now`."""
-        # In order, so that a reader finds some minutes of it without going through hours.
-        insort(
-            self._entries,
-            Entry(self._seen, now, series, latency, request or Request()),
-            key=_time_of,
-        )
-        self._seen += 1
-        if len(self._entries) > 2 * self._kept:
-            del self._entries[: -self._kept]
-        start = int(now // PERIOD) * PERIOD
-        cells = self._cells.setdefault(series, {})
-        if start not in cells and len(cells) >= _KEPT_PERIODS:
-            del cells[min(cells)]
-        cells.setdefault(start, Cell()).add(latency)
-        self._dirty = True
+        with self._lock:
+            entry = Entry(self._seen, now, series, latency, request or Request())
+            # In order, so that a reader finds some minutes of it without going through hours.
+            insort(self._entries, entry, key=_time_of)
+            self._seen += 1
+            if len(self._entries) > 2 * self._kept:
+                del self._entries[: -self._kept]
+            start = int(now // PERIOD) * PERIOD
+            cells = self._cells.setdefault(series, {})
+            if start not in cells and len(cells) >= _KEPT_PERIODS:
+                del cells[min(cells)]
+            cells.setdefault(start, Cell()).add(latency)
+            self._dirty = True
 
     def entries(self, after: float = -math.inf, until: float = math.inf) -> list[Entry]:
         """Return the newest requests, of those answered after `after` and not after `until`."""
-        start, end = (bisect_right(self._entries, time, key=_time_of) for time in (after, until))
-        return self._entries[start:end]
+        with self._lock:
+            start, end = (bisect_right(self._entries, at, key=_time_of) for at in (after, until))
+            return self._entries[start:end]
 
     def series(self) -> dict[Series, dict[int, Cell]]:
         """Return the cells of every series by the Unix time at which their period starts."""
-        return {series: dict(cells) for series, cells in list(self._cells.items())}
+        with self._lock:
+            return {series: dict(cells) for series, cells in self._cells.items()}
 
     def totals(self, service: str) -> dict[str, dict[int, int]]:
         """Return all responses of `service` (short name) so far, by revision and status."""
@@ -174,13 +176,15 @@ class RequestLog:
 
     def save(self) -> None:
         """Write to disk what changed since the last time."""
-        if self._dirty:
+        with self._lock:
+            if not self._dirty:
+                return
+            self._dirty = False
             entries = [
                 {"series": asdict(s), "cells": {str(k): asdict(c) for k, c in cells.items()}}
                 for s, cells in self._cells.items()
             ]
-            write_json(self._path, entries)
-            self._dirty = False
+        write_json(self._path, entries)
 
 
 def _time_of(entry: Entry) -> float:
