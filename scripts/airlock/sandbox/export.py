@@ -1,8 +1,9 @@
 """Our tree as callers get it, in the dialect of YAML that act understands.
 
-On GitHub, ``uses: OWNER/REPO/path@ref`` downloads the whole repository at that ref. Here act takes
-an exported folder in its place. Only what actions need is exported: act copies the folder at every
-use, and an action that reached for anything else would fail here before it fails a user.
+On GitHub, ``uses: OWNER/REPO/path@ref`` downloads the whole repository at that ref, to one place
+for all jobs of a runner. Here act takes an exported folder in its place, and copies it to a new one
+at every use. So only what is translated is copied; code and locks are behind links: there is little
+to copy, and Python finds again what it has compiled.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ REF = "0" * 40
 ACTIONS = Path(__file__).resolve().parent / "actions"
 """Composite stand-ins for other people's actions, by ``owner/name``."""
 
-_PARTS = ("action.yml", "actions", ".github/workflows", "requirements", "scripts")
-_IGNORED = shutil.ignore_patterns("__pycache__", "*.egg-info")
+_TRANSLATED = ("action.yml", "actions", ".github/workflows")
+_LINKED = ("requirements", "scripts")
 
 _SELF_USE = re.compile(r"(\buses:\s*['\"]?)\$/([\w./-]*)")
 _OTHER_USE = re.compile(r"\buses:\s*['\"]?([\w.-]+/[\w.-]+)((?:/[\w./-]+)?)@([\w./-]+)")
@@ -48,17 +49,19 @@ def product_root() -> Path:
 
 
 def export(source: Path, target: Path) -> Path:
-    """Copy what actions need from the tree `source` to `target`, translated for act.
+    """Give `target` what actions need from the tree `source`, translated for act.
 
-    File modes are kept. `target` must not exist; it is returned.
+    `target` must not exist; it is returned.
     """
-    for part in _PARTS:
+    for part in _TRANSLATED:
         origin, copy = source / part, target / part
         copy.parent.mkdir(parents=True, exist_ok=True)
         if origin.is_dir():
-            shutil.copytree(origin, copy, ignore=_IGNORED)
+            shutil.copytree(origin, copy)
         else:
             shutil.copy2(origin, copy)
+    for part in _LINKED:
+        (target / part).symlink_to(source.resolve() / part)
     for path in _yaml(target):
         text = path.read_text(encoding="utf-8")
         if path.parent.name == "workflows" and "workflow_call:" not in text:

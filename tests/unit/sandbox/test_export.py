@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,7 +51,14 @@ def test_the_export_holds_what_actions_need_and_no_more(product: Path) -> None:
         "scripts",
     }
     assert os.access(product / "scripts" / "bootstrap.sh", os.X_OK)
-    assert not list(product.rglob("__pycache__"))
+
+
+def test_wherever_act_copies_it_python_finds_what_it_has_compiled(
+    product: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(product, tmp_path / "copy", symlinks=True)
+    assert (copy / "scripts").resolve() == product_root() / "scripts"
+    assert list(copy.rglob("*.py")) == []
 
 
 def test_only_workflows_that_can_be_called_are_exported(product: Path) -> None:
