@@ -14,8 +14,12 @@ refuse() {
 
 # `-I` keeps PYTHON* variables, user site-packages and the checkout out of this and all that follows.
 # A relative path would come from a relative entry of PATH, that is, out of the checkout.
+# What a shim of a version manager leads to is said once, for the way there is long.
 suits() {
-  [[ $1 == /* ]] && "$1" -I -S -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
+  [[ $1 == /* ]] && "$1" -I -S -c '
+import sys
+print(sys.executable)
+sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null
 }
 
 case "$(uname -sm)" in
@@ -27,8 +31,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 cached=$(printf '%s\n' "${RUNNER_TOOL_CACHE:-/nonexistent}"/Python/3.{14,13,12,11}.*/*/bin/python3)
 # On a descriptor of its own: the command must find the caller's standard input.
 while IFS= read -r name <&3; do
-  python=$(type -P -- "$name") || continue
-  if suits "$python"; then
+  found=$(type -P -- "$name") || continue
+  if python=$(suits "$found"); then
     exec 3<&-
     exec "$python" -I "$here/bootstrap.py" "$@"
   fi

@@ -392,8 +392,9 @@ def fake(path: Path, body: str) -> None:
     path.chmod(0o755)
 
 
-# What the shell asks a Python first is whether it suits; what it becomes gets the script's name.
-SUITS = 'case "$*" in *bootstrap.py*) echo "$0 $*";; esac'
+# What the shell asks a Python first is where it is, if it suits; what it becomes gets the name of
+# the script.
+SUITS = 'case "$*" in *bootstrap.py*) echo "$0 $*";; *) echo "$0";; esac'
 TOO_OLD = 'case "$*" in *bootstrap.py*) echo "$0 $*";; *) exit 1;; esac'
 
 
