@@ -46,7 +46,8 @@ _FOLDER = Path("build") / "demo"
     default=120.0,
     show_default=True,
     envvar="AIRLOCK_RATE",
-    help="Requests of customers per real second. The fewer, the longer the judge is in doubt.",
+    help="Requests of customers per real second while a release is out, and a fifth of that at"
+    " other times. The fewer, the longer the judge is in doubt.",
 )
 def command(*, folder: Path, home: Path, factor: float, rate: float) -> int:
     """Watch gate, build and release work, end to end, in about a minute.

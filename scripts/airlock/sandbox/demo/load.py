@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _SERVER_ERROR = 500
+_QUIET = 0.2
 
 
 class Load:
@@ -28,14 +29,18 @@ class Load:
     Args:
         url: The service's own URL, without a slash at its end.
         paths: Paths with their queries; each request takes one at random, all equally likely.
-        rate: Requests per real second.
+        rate: Requests per real second while it is `busy`.
         seed: Of the random choices.
+
+    Attributes:
+        busy: Whether they come at `rate`, or at a fifth of it.
     """
 
     def __init__(self, url: str, paths: Sequence[str], rate: float, seed: int = 1) -> None:
         self._url = url
         self._paths = paths
         self._rate = rate
+        self.busy = True
         self._random = random.Random(seed)  # noqa: S311 - orders, not keys
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._drive()), name="load")
@@ -59,7 +64,7 @@ class Load:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, asyncio.TaskGroup() as group:
             while not self._stop.is_set():
                 group.create_task(self._order(session))
-                due += 1 / self._rate
+                due += 1 / (self._rate if self.busy else self._rate * _QUIET)
                 await asyncio.sleep(due - loop.time())
 
     async def _order(self, session: aiohttp.ClientSession) -> None:

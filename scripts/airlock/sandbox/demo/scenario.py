@@ -94,6 +94,7 @@ def _scenes(here: Stage, stream: TextIO, rate: float) -> tuple[Scene, ...]:
 
     scenes = []
     with Load(url, changes.PATHS, rate) as load, timeline(stream, status) as shown:
+        load.busy = False
         acts: tuple[Callable[[Stage, Log], Scene], ...] = (
             partial(gate.leak, credential=credential),
             partial(gate.clean, credential=credential),

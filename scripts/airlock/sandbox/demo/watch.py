@@ -43,6 +43,9 @@ class World:
 class Watch:
     """Samples a release in a thread of its own, from entering it to leaving it.
 
+    It has the customers busy from the candidate's start on: the seconds in which it is judged need
+    many requests, and before them the machine has an image to build.
+
     Args:
         world: Where to look.
         note: Called with everything that happens.
@@ -74,6 +77,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        self._world.load.busy = False
 
     def status(self, job: str) -> Status:
         """Return where the release stands, with what the `job` said last."""
@@ -124,6 +128,7 @@ class Watch:
             shares[target.revision] += target.percent
         if not self.candidate:
             self.candidate = next((name for name in shares if name not in ("", self.stable)), "")
+            self._world.load.busy = True
             self._say(at, "deployed", f"{self.candidate} starts, at 0 % of traffic")
             return
         percent = shares.get(self.candidate, 0)
