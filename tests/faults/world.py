@@ -250,7 +250,13 @@ class World:
     def settle(self, run: str, *, cloud: CloudRun | None = None) -> Settled:
         """Settle as a job of run `run` would."""
         return settle(
-            cloud or self.other, NAME, run, clock=self.clock, timeout=600, notify=lambda _: None
+            cloud or self.other,
+            NAME,
+            run,
+            key="shop",
+            clock=self.clock,
+            timeout=600,
+            notify=lambda _: None,
         )
 
     def tags(self) -> dict[str, str]:

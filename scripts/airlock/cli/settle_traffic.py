@@ -54,6 +54,7 @@ def command(service: str, config: str, rollout: str) -> int:
                     cloud,
                     target.name,
                     rollout or identity(environ).rollout,
+                    key=target.key,
                     clock=clock_from(environ),
                     timeout=target.config.rollout.ready_timeout,
                     notify=functools.partial(bar.update, 0.5),

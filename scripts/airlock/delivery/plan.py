@@ -45,6 +45,7 @@ class Plan:
 
     Args:
         identity: Who runs it.
+        key: The service's key in the file.
         service: Full resource name of the service.
         image: Image of the new revision.
         commit: Its commit; empty if not given.
@@ -57,6 +58,7 @@ class Plan:
     """
 
     identity: Identity
+    key: str
     service: str
     image: str
     commit: str
@@ -99,6 +101,7 @@ def plan(who: Identity, key: str, service: Service, image: str, commit: str = ""
     name = service.name or key
     return Plan(
         identity=who,
+        key=key,
         service=resource(service.project, service.region, name),
         image=image,
         commit=commit,

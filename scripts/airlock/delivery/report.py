@@ -7,11 +7,14 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airlock.config.model import DOCS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airlock.delivery.journal import Decision, StepLog
     from airlock.delivery.judging.judge import Look
+    from airlock.delivery.model import Result
     from airlock.delivery.rollback import RollbackPlan
     from airlock.delivery.rollout import Outcome
     from airlock.delivery.settle import Settled
@@ -46,6 +49,7 @@ def rollout_page(outcome: Outcome) -> str:
         f"## {headline.format(service=service, share=share)}",
         "",
         f"{escaped(_sentence(outcome.reason))}",
+        *(("", then) if (then := _next(outcome)) else ()),
         "",
         *_steps(outcome),
         "",
@@ -58,11 +62,31 @@ def rollout_page(outcome: Outcome) -> str:
         lines.append(f"- service: {outcome.url}")
     if outcome.smoke and not outcome.smoke.passed:
         lines += ["", *_failures(outcome.smoke)]
-    if outcome.result == "held":
-        onwards = f"airlock rollback --to {candidate}"
-        lines += ["", f"To go back, run `airlock rollback`; to go all the way, `{onwards}`."]
     lines += [*_chart(outcome.looks), *_log(outcome.decisions)]
     return "\n".join(lines) + "\n"
+
+
+def _next(outcome: Outcome) -> str:
+    """Return what somebody has to do now; empty for nothing."""
+    back = f"airlock rollback --service {outcome.plan.key}"
+    how = f"as a command or [as a workflow]({DOCS}/rollback.md)"
+    by = datetime.fromtimestamp(outcome.lease, UTC)
+    texts: dict[Result, str] = {
+        "held": f"To go back, run `{back}`; to go all the way, `{back} --to "
+        f"{outcome.plan.candidate}`, {how}. No release begins before that.",
+        "waiting": "Approve or refuse it under *Review deployments* on the page of the run that "
+        f"asks. Refused, it goes back. To go back at once, run `{back}`, {how}.",
+        "in-progress": f"The next call goes on with it. Where none comes by {by:%a %H:%M} UTC, "
+        f"settle.yml sends traffic back. To go back at once, run `{back}`, {how}.",
+    }
+    if outcome.result == "failed" and outcome.stable:
+        then = f"`{back} --dry-run` says what serves now, and `{back}` goes back, {how}"
+        return f"{then}. The job that settles does so by itself."
+    if outcome.result == "rolled-back" and outcome.refused:
+        return "This image is refused from now on: release a new build, or try again with `force`."
+    if outcome.doubtful:
+        return f"Watch it for a while. To go back, run `{back}`, {how}."
+    return texts.get(outcome.result, "")
 
 
 def preview_page(service: str, lines: Sequence[str], seconds: float) -> str:

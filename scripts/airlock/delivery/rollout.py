@@ -18,6 +18,7 @@ from airlock.delivery.cancel import Cancelled
 from airlock.delivery.capacity import unfit
 from airlock.delivery.journal import Decision, Journal, StepLog, said
 from airlock.delivery.model import Done, Observation, Result, Smoke, Wait, Warm, Write
+from airlock.delivery.plan import digest
 from airlock.delivery.preview import preview
 from airlock.delivery.record import Phase, annotated, read
 from airlock.delivery.traffic import tag_url
@@ -77,6 +78,8 @@ class Outcome:
         decisions: What was written, in order.
         looks: The minutes that the last verdict rests on.
         settings: How the candidate differs from what ran, in plain words.
+        refused: Whether the image is remembered as bad, and refused the next time.
+        lease: Until when the next call of step mode has to come, in seconds since the Unix epoch.
     """
 
     result: Result
@@ -89,6 +92,8 @@ class Outcome:
     decisions: tuple[Decision, ...] = ()
     looks: tuple[Look, ...] = ()
     settings: tuple[str, ...] = ()
+    refused: bool = False
+    lease: float = 0.0
 
     @property
     def doubtful(self) -> bool:
@@ -410,6 +415,7 @@ class Rollout:
         view = self._seen.view
         record = read(view) if view else None
         ours = record and record.rollout == self._plan.identity.rollout
+        newest = self._seen.last or record
         return Outcome(
             result=result,
             reason=reason,
@@ -421,6 +427,8 @@ class Rollout:
             decisions=self._journal.decisions,
             looks=self._journal.looks,
             settings=self._journal.settings,
+            refused=newest is not None and digest(self._plan.image) in newest.rejected,
+            lease=newest.lease if newest else 0.0,
         )
 
 

@@ -65,6 +65,7 @@ def settle(
     service: str,
     rollout: str,
     *,
+    key: str,
     clock: Clock,
     timeout: float,
     notify: Callable[[str], None],
@@ -75,6 +76,7 @@ def settle(
         cloud: Cloud Run.
         service: Full resource name.
         rollout: Id of the rollout that is settled.
+        key: The service's key in the file, for errors.
         clock: Time.
         timeout: Longest wait in seconds for it to take effect.
         notify: Called with what is waited for.
@@ -90,7 +92,7 @@ def settle(
     if found is None or not allowed:
         return Settled(service, False, why)
     # Asked before the last look at the service: between that and the write nothing may take time.
-    _refuse_if_unfit(cloud, view, found)
+    _refuse_if_unfit(cloud, view, found, key)
 
     def write(current: ServiceView) -> Write | None:
         record = _record(cloud, current)
@@ -119,7 +121,7 @@ def settle(
     return Settled(service, True, f"{why}; {text}")
 
 
-def _refuse_if_unfit(cloud: Cloud, view: ServiceView, record: Record) -> None:
+def _refuse_if_unfit(cloud: Cloud, view: ServiceView, record: Record, key: str) -> None:
     """Raise where stable cannot serve: the record stays, so that the next one tries again."""
     if not record.stable or writes.overruled(record, view):
         return
@@ -128,7 +130,7 @@ def _refuse_if_unfit(cloud: Cloud, view: ServiceView, record: Record) -> None:
         raise AirlockError(
             f"traffic stays at {described(served(view))}, because {broken}",
             where=view.name,
-            fix="Name a revision that is good: airlock rollback --to REVISION",
+            fix=f"Name a revision that is good: airlock rollback --service {key} --to REVISION",
         )
 
 

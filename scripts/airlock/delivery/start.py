@@ -100,7 +100,8 @@ def _refuse_if_alive(record: Record, plan: Plan, now: float) -> None:
     raise AirlockError(
         f"a rollout of {record.candidate} is under way, by {record.owner}",
         where=plan.service,
-        fix=f"Wait for it, or run 'airlock rollback' to end it; its lease runs until {until}",
+        fix=f"Wait for it, or end it: airlock rollback --service {plan.key}; "
+        f"its lease runs until {until}",
     )
 
 
@@ -114,5 +115,6 @@ def _ambiguous(plan: Plan, what: str, shares: dict[str, int]) -> AirlockError:
     return AirlockError(
         what,
         where=plan.service,
-        fix=f"Decide which revision is good: airlock rollback --to {example}, for example",
+        fix=f"Decide which revision is good: airlock rollback --service {plan.key} --to {example}, "
+        "for example",
     )

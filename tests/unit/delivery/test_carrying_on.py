@@ -85,7 +85,9 @@ def test_calls_that_stop_coming_are_settled_by_schedule_and_not_before() -> None
     call(world, 2)
 
     def settled(run: str) -> bool:
-        done = settle(world, NAME, run, clock=world.clock, timeout=60, notify=lambda _: None)
+        done = settle(
+            world, NAME, run, key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+        )
         return done.changed
 
     assert not settled("1-1")
@@ -115,7 +117,7 @@ def test_what_was_not_approved_is_put_back_by_the_job_that_settles() -> None:
     world = World.serving()
     rollout(world, with_plan=replace(plan(), until=50))
     assert world.record.phase is Phase.WAITING
-    settle(world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    settle(world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None)
     assert world.served == OLD
 
 

@@ -95,7 +95,9 @@ def test_our_tag_on_a_broken_revision_does_not_hold_up_what_a_human_chose() -> N
 def test_settling_a_killed_rollout_does_not_overrule_a_human() -> None:
     world = left_behind(open_record(lease=START + 60))
     by_hand(world, "shop-other")
-    settled = settle(world, NAME, "7-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    settled = settle(
+        world, NAME, "7-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+    )
     assert not settled.changed
     assert "changed the traffic to shop-other 100 %, which stays" in settled.text
     assert world.record.phase is Phase.ABANDONED
@@ -111,7 +113,9 @@ def test_settling_stops_once_a_human_changes_the_traffic() -> None:
         by_hand(world, "shop-other")
 
     world.clock.at = human
-    settled = settle(world, NAME, "7-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    settled = settle(
+        world, NAME, "7-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+    )
     assert (settled.changed, world.record.phase) == (False, Phase.ABANDONED)
     assert world.clock.now() < START + 10
 

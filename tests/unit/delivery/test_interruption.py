@@ -121,11 +121,15 @@ def test_a_cancelled_rollout_can_be_settled_and_followed_at_once() -> None:
 
     world.clock.at = signal
     rollout(world)
-    settled = settle(world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    settled = settle(
+        world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+    )
     assert settled.changed
     assert world.record.phase is Phase.ROLLED_BACK
     assert world.record.reason == "cancelled (SIGTERM)"
-    again = settle(world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    again = settle(
+        world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+    )
     assert not again.changed
     assert rollout(world, with_plan=replace(plan(), candidate="shop-newer")).result == "promoted"
 
@@ -144,7 +148,9 @@ def test_hold_leaves_a_cancelled_rollout_as_it_is_and_so_does_its_settling_job()
     assert world.view
     split = desired(world.view)
     assert split == {"shop-old": 95, "shop-new": 5}
-    settled = settle(world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None)
+    settled = settle(
+        world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+    )
     assert not settled.changed
     assert desired(world.view) == split
 
@@ -169,7 +175,15 @@ def test_an_orphan_stops_once_its_rollout_was_settled() -> None:
     def meanwhile() -> None:
         if world.writes and world.writes[-1].phase is Phase.STEP:
             world.clock.at = None
-            settle(world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None)
+            settle(
+                world,
+                NAME,
+                "100-1",
+                key="shop",
+                clock=world.clock,
+                timeout=60,
+                notify=lambda _: None,
+            )
 
     world.clock.at = meanwhile
     outcome = rollout(world)
@@ -219,7 +233,13 @@ def test_killed_at_any_moment_it_is_settled_to_stable() -> None:
         except DeadError:
             world.clock.at = None
             settled = settle(
-                world, NAME, "100-1", clock=world.clock, timeout=60, notify=lambda _: None
+                world,
+                NAME,
+                "100-1",
+                key="shop",
+                clock=world.clock,
+                timeout=60,
+                notify=lambda _: None,
             )
             assert settled.changed
             assert world.record.phase is Phase.ROLLED_BACK

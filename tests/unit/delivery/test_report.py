@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from airlock.delivery.journal import StepLog
 from airlock.delivery.report import escaped, rollout_page, smoke_page
 from airlock.delivery.rollout import Outcome
@@ -45,6 +49,24 @@ def test_evidence_that_became_enough_in_a_later_step_leaves_no_doubt() -> None:
     sure = StepLog(25, 330.0, 600, 0, 900, 0, "promote", "enough")
     page = rollout_page(outcome("promoted", unsure, sure))
     assert page.startswith("## ✅ shop: promoted\n")
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ("held", "`airlock rollback --service shop-eu --to shop-new`, as a command or"),
+        ("waiting", "Approve or refuse it under *Review deployments* on the page of the run"),
+        ("in-progress", "Where none comes by Fri 22:00 UTC, settle.yml sends traffic back."),
+        ("failed", "`airlock rollback --service shop-eu --dry-run` says what serves now"),
+        ("rolled-back", "This image is refused from now on"),
+    ],
+)
+def test_a_page_says_what_somebody_has_to_do_now(result: str, told: str) -> None:
+    ended = outcome(result)
+    keyed = replace(ended.plan, key="shop-eu")
+    page = rollout_page(replace(ended, plan=keyed, refused=True, lease=79_200.0 + 86_400))
+    assert told in page
+    assert "refused" not in rollout_page(outcome("rolled-back"))
 
 
 def test_a_failed_tests_output_cannot_write_markdown() -> None:

@@ -175,7 +175,7 @@ def test_settling_leaves_traffic_where_stable_cannot_serve(state: str) -> None:
     with pytest.raises(
         AirlockError, match="traffic stays at shop-old 95 %, shop-dead 5 %, because"
     ):
-        settle(world, NAME, "9-1", clock=world.clock, timeout=60, notify=lambda _: None)
+        settle(world, NAME, "9-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None)
     assert world.writes == []
 
 

@@ -38,7 +38,7 @@ def service(**rollout: object) -> Service:
 
 def plan(config: Service | None = None, rollout: str = "100-1") -> Plan:
     who = Identity(rollout, f"https://github.com/o/r/actions/runs/{rollout}")
-    return Plan(who, NAME, "image", "", "shop-new", config or service())
+    return Plan(who, "shop", NAME, "image", "", "shop-new", config or service())
 
 
 @dataclass
