@@ -187,7 +187,8 @@ def test_one_that_fails_stops_no_other(org: Org, organisation: GitHubStandIn) ->
     org.scan(1)
     ran = org("report")
     assert ran.code == 1, "a leak weighs more than what is missing"
-    assert "acme/a-gone: git clone failed" in ran.err
+    assert "acme/a-gone: git clone failed with exit code 128: no such remote repository" in ran.err
+    assert "Check its name, and that the token may read it" in ran.err
     assert "1 leaked secret in 2 of 3 repositories" in ran.out
     assert "acme/leaky:a.py" in ran.out
     # The same, without permission for the files of anything.

@@ -226,4 +226,6 @@ def test_a_failure_says_why_if_that_is_known_and_quotes_nothing(said: bytes, rea
     error = GitError("cat-file", 128, said)
     assert error.reason == reason
     end = f": {reason}" if reason else ""
-    assert str(error) == f"git cat-file failed with exit code 128{end}."
+    assert str(error).startswith(f"git cat-file failed with exit code 128{end}. ")
+    assert error.fix
+    assert "secret" not in str(error)

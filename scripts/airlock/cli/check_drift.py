@@ -16,6 +16,7 @@ from airlock.clock import clock_from
 from airlock.config import load
 from airlock.delivery.changes.drift import drift, drift_page, sorted_by_need
 from airlock.delivery.changes.planning import Planner, keys_of
+from airlock.delivery.changes.selection import plain
 from airlock.github.runner import Annotation
 
 
@@ -55,11 +56,11 @@ def command(service: str, config: str) -> int:
     ]
     worst_first = sorted_by_need(drifts)
     for each in worst_first:
-        console.info(f"{each.state:>8}  {each.service}: {each.text}")
+        console.info(f"{each.state:>8}  {each.service}: {plain(each.text)}")
     reported = [each for each in worst_first if each.reported]
     console.annotate(
         [
-            Annotation(level="error", title=f"{each.service}: {each.state}", message=each.text)
+            Annotation("error", plain(each.text), f"{each.service}: {each.state}")
             for each in reported
         ]
     )

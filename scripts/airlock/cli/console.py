@@ -271,7 +271,7 @@ class _Bar:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    return " ".join(text.replace("`", "").split()).casefold()
 
 
 def _printable(text: str) -> str:

@@ -15,7 +15,7 @@ from airlock.cli.release_state import open_tree, read_servings
 from airlock.config import load
 from airlock.delivery.changes.planning import Base, Planner, base_of, keys_of
 from airlock.delivery.changes.report import plan_page
-from airlock.delivery.changes.selection import short
+from airlock.delivery.changes.selection import plain, short
 from airlock.errors import AirlockError
 from airlock.github.event import Push, event_from
 from airlock.github.runner import Annotation
@@ -86,10 +86,12 @@ def command(service: str, by: Literal["changes", "drift"], base: str, config: st
             fix="Release them in parts: name them with --service",
         )
     for each in decisions:
-        console.info(f"{'release' if each.release else '      -'}  {each.service}: {each.reason}")
+        console.info(
+            f"{'release' if each.release else '      -'}  {each.service}: {plain(each.reason)}"
+        )
     console.annotate(
         [
-            Annotation(level="warning", title="plan-release", message=warning)
+            Annotation(level="warning", title="plan-release", message=plain(warning))
             for each in decisions
             for warning in each.warnings
         ]

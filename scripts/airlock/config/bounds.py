@@ -36,8 +36,10 @@ def check(text: str, path: str) -> None:
     with contextlib.suppress(yaml.YAMLError):
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                # An alias inside its own anchor has no end.
-                counts[-1] += sizes.get(event.anchor, NODES + 1)
+                # An alias inside its own anchor has no end; of an anchor that nowhere stands the
+                # reader says so.
+                endless = NODES + 1 if event.anchor in anchors else 1
+                counts[-1] += sizes.get(event.anchor, endless)
             elif isinstance(event, yaml.ScalarEvent):
                 counts[-1] += 1
                 sizes[event.anchor] = 1

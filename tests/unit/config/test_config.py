@@ -87,6 +87,11 @@ def test_an_empty_file_is_all_defaults() -> None:
             id="not-yaml",
         ),
         pytest.param(
+            "services:\n  api:\n    <<: *base\n",
+            ".github/airlock.yml:3: found undefined alias. Correct the YAML there.",
+            id="unknown-anchor",
+        ),
+        pytest.param(
             "- services\n",
             ".github/airlock.yml:1: expected a mapping, got a list. "
             "Write its keys below it, indented.",

@@ -202,6 +202,11 @@ def code(text: str) -> str:
     return "`" + plain.replace("`", "'").replace("|", "/") + "`"
 
 
+def plain(text: str) -> str:
+    """Return our own Markdown as a log or an annotation shows it, without the marks of code."""
+    return text.replace("`", "")
+
+
 def short(commit: str) -> str:
     """Return a commit's id as people read it, in Markdown."""
     return code(commit[:_SHORT])
