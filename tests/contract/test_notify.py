@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from airlock.cli.notify import command
 from airlock.delivery.notify import message, send
 from airlock.errors import AirlockError
 from airlock.kit.retry import Backoff
@@ -55,6 +57,12 @@ def test_the_command_tells_the_outcome_with_its_links(slack: Slack) -> None:
     assert shown[0] == "*⏪ shop: rolled-back*\ncandidate failed &lt;!channel&gt; &amp; more"
     assert "<https://github.com/acme/shop/actions/runs/7|the run>" in shown[1]
     assert "<https://shop.example.com|the service>" in shown[1]
+
+
+def test_a_verdict_that_is_none_is_one_line_that_names_them() -> None:
+    wrong = CliRunner().invoke(command, ["--service", "shop", "--verdict", "success"])
+    assert wrong.exit_code == 2
+    assert "'success' is not one of 'failed', 'rolled-back', 'held'" in wrong.output
 
 
 def test_a_busy_slack_is_asked_again(slack: Slack) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from airlock.config import Length, Service
 from airlock.config import Rollout as RolloutConfig
-from airlock.config import Service, Span
 from airlock.delivery.plan import Identity, plan
 from airlock.delivery.record import read
 from airlock.delivery.rollout import Rollout
@@ -303,5 +303,5 @@ class World:
 
 def config(steps: Steps) -> Service:
     """Return the service's section: short steps, so that a case is short."""
-    rollout = RolloutConfig(steps=steps, step_duration=Span(60), ready_timeout=Span(120))
+    rollout = RolloutConfig(steps=steps, step_duration=Length(60), ready_timeout=Length(120))
     return Service(project="p", region="r", rollout=rollout)

@@ -7,6 +7,7 @@ import os
 import click
 
 from airlock.cli.console import console_for
+from airlock.delivery.model import VERDICTS
 from airlock.delivery.notify import message, send
 from airlock.errors import AirlockError
 from airlock.github.runner import run_url
@@ -25,9 +26,10 @@ WEBHOOK = "AIRLOCK_WEBHOOK"
 @click.option(
     "--verdict",
     required=True,
+    type=click.Choice(VERDICTS),
     metavar="VERDICT",
     envvar="AIRLOCK_VERDICT",
-    help="How its release ended, as deploy-canary says it.",
+    help=f"How its release ended, as deploy-canary says it: {', '.join(VERDICTS)}.",
 )
 @click.option(
     "--reason",
@@ -61,6 +63,6 @@ def command(service: str, verdict: str, reason: str, url: str) -> int:
             "no webhook", where=WEBHOOK, fix="Pass the secret that holds its address as `webhook`"
         )
     links = {"the run": run_url(environ), "the service": url}
-    send(webhook, message(service, verdict or "failed", reason, links))
+    send(webhook, message(service, verdict, reason, links))
     console_for(environ).info(f"Told Slack: {service} {verdict}")
     return 0

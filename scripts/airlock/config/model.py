@@ -7,7 +7,7 @@ made from their fields and docstrings.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,7 +29,7 @@ class Span(float):
     __slots__ = ()
 
     @classmethod
-    def parse(cls, text: object) -> Span:
+    def parse(cls, text: object) -> Self:
         """Return the span that `text` writes.
 
         Raises:
@@ -47,20 +47,43 @@ class Span(float):
         return f"{float(self):g}s"
 
 
+class Length(Span):
+    """A span that is no moment: more than ``0s``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Return the span that `text` writes.
+
+        Raises:
+            ValueError: `text` writes none, or one of no length.
+        """
+        found = super().parse(text)
+        if not found:
+            raise ValueError("Expected more than 0s")
+        return cls(found)
+
+
 def decode(kind: type, value: object) -> object:
     """Return `value` as the custom type `kind`; the hook that msgspec calls.
 
     Raises:
         ValueError: `value` does not write one.
     """
-    if kind is Span:
-        return Span.parse(value)
+    if issubclass(kind, Span):
+        return kind.parse(value)
     raise NotImplementedError(kind)
 
 
 def _span(seconds: float) -> Any:
     # A factory, because msgspec cannot write a custom type's default into a schema itself.
     return msgspec.field(default_factory=lambda: Span(seconds))
+
+
+def _inside(path: str | None, key: str) -> None:
+    if path is not None and (path.startswith("/") or ".." in path.split("/")):
+        raise ValueError(f"Expected `{key}` to be a path inside the repository")
 
 
 Percent = Annotated[int, Meta(ge=1, le=100)]
@@ -70,7 +93,11 @@ Route = Annotated[str, Meta(pattern=r"^/")]
 Repository = Annotated[str, Meta(pattern=r"^[\w.-]+(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$")]
 Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Platform = Annotated[str, Meta(pattern=r"^linux/[a-z0-9]+(/v[0-9]+)?$")]
-SecretRef = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_/-]+(:[a-z0-9-]+)?$")]
+SecretRef = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_/-]+:[A-Za-z0-9_-]+$")]
+# https://cloud.google.com/iam/docs/service-account-types: all of them end so.
+Account = Annotated[str, Meta(pattern=r"^[a-z0-9.-]+@[a-z0-9.-]+\.gserviceaccount\.com$")]
+Project = Annotated[str, Meta(pattern=r"^([a-z0-9.-]+:)?[a-z][a-z0-9-]*$")]
+Region = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*$")]
 LabelKey = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 LabelValue = Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,63}$")]
 Cpu = (
@@ -102,11 +129,11 @@ class Rollout(Section, frozen=True):
     """
 
     steps: Annotated[tuple[Percent, ...], Meta(min_length=1)] = (5, 25, 50, 100)
-    step_duration: Span = _span(300)
-    ready_timeout: Span = _span(600)
+    step_duration: Length = _span(300)
+    ready_timeout: Length = _span(600)
     on_cancel: Literal["rollback", "hold"] = "rollback"
     bake: Span = _span(0)
-    step_gap: Span = _span(7200)
+    step_gap: Length = _span(7200)
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip(self.steps, self.steps[1:], strict=False))
@@ -124,7 +151,7 @@ class Latency(Section, frozen=True):
         tolerance: Ratio of slow requests that is fine whatever stable does.
     """
 
-    slower_than: Span | None = None
+    slower_than: Length | None = None
     relative_increase: Annotated[float, Meta(ge=1)] = 1.5
     tolerance: Annotated[float, Meta(gt=0, lt=1)] = 0.1
 
@@ -162,8 +189,11 @@ class Smoke(Section, frozen=True):
 
     suite: Text | None = None
     paths: tuple[Route, ...] = ("/health", "/ready")
-    timeout: Span = _span(300)
+    timeout: Length = _span(300)
     internal: Literal["test", "skip"] = "test"
+
+    def __post_init__(self) -> None:
+        _inside(self.suite, "suite")
 
 
 class Probes(Section, frozen=True):
@@ -223,12 +253,12 @@ class Settings(Section, frozen=True):
     cpu: Cpu | None = None
     memory: Memory | None = None
     concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
-    timeout: Span | None = None
+    timeout: Length | None = None
     min_instances: Annotated[int, Meta(ge=0)] | None = None
     max_instances: Annotated[int, Meta(ge=1)] | None = None
     env: dict[Variable, str | None] = msgspec.field(default_factory=dict)
     secrets: dict[Variable, SecretRef] = msgspec.field(default_factory=dict)
-    service_account: Text | None = None
+    service_account: Account | None = None
     vpc: Vpc | None = None
     labels: dict[LabelKey, LabelValue] = msgspec.field(default_factory=dict)
 
@@ -237,9 +267,15 @@ class Settings(Section, frozen=True):
             raise ValueError(f"Expected `{both[0]}` in `env` or in `secrets`, not in both")
         if ours := [key for key in self.labels if key.startswith("airlock-") or key in _OURS]:
             raise ValueError(f"Expected no label `{ours[0]}`: releases set it")
+        if self.timeout is not None and self.timeout > _LONGEST_REQUEST:
+            raise ValueError("Expected `timeout` to be 1h or less, as Cloud Run has it")
+        if self.max_instances is not None and (self.min_instances or 0) > self.max_instances:
+            raise ValueError("Expected `min-instances` to be `max-instances` or less")
 
 
 _OURS = {"commit-sha"}
+_LONGEST_REQUEST = 3600.0
+"""https://cloud.google.com/run/docs/configuring/request-timeout"""
 
 
 class CloudBuild(Section, frozen=True):
@@ -259,9 +295,9 @@ class CloudBuild(Section, frozen=True):
     """
 
     bucket: Bucket
-    project: Text | None = None
-    region: Text = "global"
-    service_account: Text | None = None
+    project: Project | None = None
+    region: Region = "global"
+    service_account: Account | None = None
     machine_type: Text | None = None
     pool: Pool | None = None
     secrets: dict[SecretId, SecretVersion] = msgspec.field(default_factory=dict)
@@ -296,13 +332,12 @@ class Build(Section, frozen=True):
     args: dict[Variable, str] = msgspec.field(default_factory=dict)
     secrets: dict[SecretId, Variable] = msgspec.field(default_factory=dict)
     before: tuple[Text, ...] = ()
-    timeout: Span = _span(1800)
+    timeout: Length = _span(1800)
     cache: bool = True
     cloud_build: CloudBuild | None = None
 
     def __post_init__(self) -> None:
-        if self.context.startswith("/") or ".." in self.context.split("/"):
-            raise ValueError("Expected `context` to be a folder inside the repository")
+        _inside(self.context, "context")
 
 
 class Service(Section, frozen=True):
@@ -326,20 +361,23 @@ class Service(Section, frozen=True):
         settings: What a new revision runs with; as what serves, if absent.
     """
 
-    project: Text
-    region: Text
+    project: Project
+    region: Region
     name: Name | None = None
     paths: tuple[Text, ...] = ()
     dockerfile: Text | None = None
     max_drift: Span = _span(86_400)
     environment: Text = "production"
-    invoker: Text | None = None
+    invoker: Account | None = None
     rollout: Rollout = msgspec.field(default_factory=Rollout)
     thresholds: Thresholds = msgspec.field(default_factory=Thresholds)
     smoke: Smoke = msgspec.field(default_factory=Smoke)
     probes: Probes | None = None
     build: Build | None = None
     settings: Settings | None = None
+
+    def __post_init__(self) -> None:
+        _inside(self.dockerfile, "dockerfile")
 
 
 class Scan(Section, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from airlock.config.model import SCHEMA_ID, SECTIONS, SPAN, Config, Section, Span
+from airlock.config.model import SCHEMA_ID, SECTIONS, SPAN, Config, Length, Section, Span
 
 
 def schema() -> dict[str, Any]:
@@ -29,8 +29,11 @@ def schema() -> dict[str, Any]:
 
 
 def _span_schema(kind: type) -> dict[str, Any]:
-    if kind is Span:
-        return {"type": "string", "pattern": f"^{SPAN.pattern}$", "examples": ["90s", "5m", "2h"]}
+    if issubclass(kind, Span):
+        # A length is more than nothing.
+        some = r"(?=.*[1-9])" if kind is Length else ""
+        pattern = f"^{some}{SPAN.pattern}$"
+        return {"type": "string", "pattern": pattern, "examples": ["90s", "5m", "2h"]}
     raise NotImplementedError(kind)
 
 
@@ -43,5 +46,5 @@ def _describe(section: type[Section], definition: dict[str, Any]) -> None:
         field = match[1].replace("_", "-")
         definition["properties"][field]["description"] = " ".join(match[2].split())
     for field in msgspec.structs.fields(section):
-        if field.type is Span:
+        if isinstance(field.type, type) and issubclass(field.type, Span):
             definition["properties"][field.encode_name]["default"] = str(field.default_factory())

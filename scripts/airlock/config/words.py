@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from airlock.config.model import (
+    Account,
     Bucket,
     Config,
     Cpu,
@@ -19,6 +20,8 @@ from airlock.config.model import (
     Name,
     Platform,
     Pool,
+    Project,
+    Region,
     Repository,
     Route,
     SecretId,
@@ -34,7 +37,10 @@ SHAPES: dict[Any, str] = {
     Repository: "an image's place without a tag, as in europe-docker.pkg.dev/shop-prod/images/api",
     Variable: "a variable's name (letters, digits and underscores)",
     Platform: "a platform, as in linux/amd64",
-    SecretRef: "a secret, as in api-key:latest",
+    SecretRef: "a secret and its version, as in api-key:latest",
+    Account: "a service account's e-mail address, as in shop@shop-prod.iam.gserviceaccount.com",
+    Project: "a project's id (lower-case letters, digits and dashes)",
+    Region: "a region, as in europe-west1",
     LabelKey: "a label's key (lower-case letters, digits, dashes and underscores, up to 63)",
     LabelValue: "a label's value (lower-case letters, digits, dashes and underscores, up to 63)",
     Cpu: "a number of CPUs, as in 1, 0.5 or 500m",

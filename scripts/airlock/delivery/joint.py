@@ -6,11 +6,11 @@ What became of each stands on the service itself, so that nothing has to be carr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airlock.delivery.changes.selection import code, short
 from airlock.delivery.machine import RESULTS
-from airlock.delivery.model import Result
+from airlock.delivery.model import VERDICTS, Verdict
 from airlock.delivery.record import Phase, read, run_of
 from airlock.delivery.report import escaped
 
@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
     from airlock.gcp.model import ServiceView
 
-Verdict = Result | Literal["not-started"]
 
-_WORST: tuple[Verdict, ...] = (
-    *("failed", "rolled-back", "held", "superseded", "not-started", "waiting", "in-progress"),
-    "promoted",
-)
 _MARKS: dict[Verdict, str] = {
     "promoted": "✅",
     "rolled-back": "⏪",
@@ -110,7 +105,7 @@ def obstacle(key: str, order: Sequence[str], before: Mapping[str, Ended], parall
 
 def overall(results: Mapping[str, Ended]) -> Verdict:
     """Return the worst verdict."""
-    return min((each.verdict for each in results.values()), key=_WORST.index, default="promoted")
+    return min((each.verdict for each in results.values()), key=VERDICTS.index, default="promoted")
 
 
 def joint_page(results: Mapping[str, Ended], commit: str, *, unbuilt: bool) -> str:

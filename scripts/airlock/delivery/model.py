@@ -18,6 +18,14 @@ Result = Literal[
     "promoted", "rolled-back", "failed", "held", "superseded", "waiting", "in-progress"
 ]
 
+Verdict = Result | Literal["not-started"]
+
+VERDICTS: tuple[Verdict, ...] = (
+    *("failed", "rolled-back", "held", "superseded", "not-started", "waiting", "in-progress"),
+    "promoted",
+)
+"""How a release may end or stand, the worst first."""
+
 
 @dataclass(frozen=True)
 class Observation:

@@ -52,7 +52,7 @@ def preview(plan: Plan, first: Action) -> tuple[str, ...]:
 def earliest(plan: Plan) -> float:
     """Return how long the release takes at least, in seconds, waiting for approvals left out."""
     rollout = plan.config.rollout
-    watched = [rollout.step_duration for step in rollout.steps if step < WHOLE]
+    watched: list[Span] = [rollout.step_duration for step in rollout.steps if step < WHOLE]
     watched += [rollout.bake] if rollout.bake else []
     return sum(float(each) + DELAY + PERIOD for each in watched)
 

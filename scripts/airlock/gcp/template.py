@@ -127,7 +127,7 @@ def _apply(
 
 def _from(name: str, reference: str) -> run_v2.EnvVar:
     secret, _, version = reference.partition(":")
-    selector = run_v2.SecretKeySelector(secret=secret, version=version or "latest")
+    selector = run_v2.SecretKeySelector(secret=secret, version=version)
     return run_v2.EnvVar(name=name, value_source=run_v2.EnvVarSource(secret_key_ref=selector))
 
 

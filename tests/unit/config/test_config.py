@@ -24,6 +24,25 @@ services:
     region: europe-west1
 """
 
+_EMAIL = "a service account's e-mail address, as in shop@shop-prod.iam.gserviceaccount.com"
+DOUBTFUL = {
+    "rollout: {step-duration: 0s}": "services.api.rollout.step-duration: expected more than 0s. "
+    "Correct the value.",
+    "smoke: {suite: ../x}": "services.api.smoke: expected `suite` to be a path inside the "
+    "repository. Correct the value.",
+    "invoker: me": f"services.api.invoker: not {_EMAIL}. Correct the value.",
+    "settings: {service-account: bob@acme.com}": "services.api.settings.service-account: "
+    f"not {_EMAIL}. Correct the value.",
+    "settings: {secrets: {A: b}}": "services.api.settings.secrets.A: not a secret and its version, "
+    "as in api-key:latest. Correct the value.",
+    "settings: {timeout: 2h}": "services.api.settings: expected `timeout` to be 1h or less, as "
+    "Cloud Run has it. Correct the value.",
+    "settings: {min-instances: 3, max-instances: 2}": "services.api.settings: expected "
+    "`min-instances` to be `max-instances` or less. Correct the value.",
+    "name: Shop": "services.api.name: not a name (lower-case letters, digits and dashes, up to "
+    "49). Correct the value.",
+}
+
 
 def test_a_service_needs_its_name_project_and_region() -> None:
     service = parse(THREE_LINES).service("api")
@@ -105,7 +124,7 @@ def test_an_empty_file_is_all_defaults() -> None:
         ),
         pytest.param(
             THREE_LINES + "    build:\n      repository: r.dev/p/i\n      context: ../other\n",
-            ".github/airlock.yml:5: services.api.build: expected `context` to be a folder inside "
+            ".github/airlock.yml:5: services.api.build: expected `context` to be a path inside "
             "the repository. Correct the value.",
             id="context-outside",
         ),
@@ -114,6 +133,10 @@ def test_an_empty_file_is_all_defaults() -> None:
             ".github/airlock.yml:7: services.api.build.args.B: expected text, got a whole number. "
             "Put it in quotes.",
             id="argument",
+        ),
+        *(
+            pytest.param(THREE_LINES + f"    {lines}\n", f".github/airlock.yml:5: {told}", id=lines)
+            for lines, told in DOUBTFUL.items()
         ),
         pytest.param(
             THREE_LINES + "    build:\n      repository: r.dev/p/i\n      secrets: {a b: TOKEN}\n",

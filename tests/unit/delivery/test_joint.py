@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace as changed
 
-from airlock.delivery.joint import Ended, Verdict, ended, joint_page, obstacle, overall
+from airlock.delivery.joint import Ended, ended, joint_page, obstacle, overall
 from airlock.delivery.record import ANNOTATION, Phase, Record, encode
 from airlock.gcp.model import ServiceView
+
+if TYPE_CHECKING:
+    from airlock.delivery.model import Verdict
 
 VIEW = ServiceView("n", "https://shop", 1, 1, False, "e", (), (), "", "")
 RECORD = Record(

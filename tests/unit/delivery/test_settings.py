@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from airlock.config import Settings, Span, Vpc
+from airlock.config import Length, Settings, Vpc
 from airlock.delivery.settings import differences
 from airlock.gcp.model import NewRevision, RevisionView, Running, ServiceView
 from unit.delivery.scenes import rollout
@@ -39,12 +39,12 @@ def told(settings: Settings | None, *, new: bool = False) -> tuple[str, ...]:
     [
         (None, ()),
         (Settings(), ()),
-        (Settings(cpu=1, memory="512Mi", concurrency=80, timeout=Span(300)), ()),
+        (Settings(cpu=1, memory="512Mi", concurrency=80, timeout=Length(300)), ()),
         (Settings(min_instances=1, labels={"team": "a"}, service_account="a@p"), ()),
         (Settings(env={"B": "b", "C": None}, secrets={"KEY": "key:3", "L": "latest-one"}), ()),
         (Settings(vpc=Vpc(network="n", subnetwork="s", egress="all-traffic")), ()),
         (
-            Settings(cpu=0.5, memory="1Gi", concurrency=1, timeout=Span(60)),
+            Settings(cpu=0.5, memory="1Gi", concurrency=1, timeout=Length(60)),
             ("cpu 1000m → 0.5", "memory 0.5Gi → 1Gi", "concurrency 80 → 1", "timeout 5m → 1m"),
         ),
         (

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airlock.config import Latency, Span
+from airlock.config import Latency, Length
 from airlock.delivery.judging.history import PERIOD
 from airlock.delivery.judging.judge import Look
 from airlock.delivery.signals import (
@@ -181,8 +181,8 @@ class TestLatency:
 
     def test_or_the_next_one_above_what_the_team_says(self) -> None:
         seen = (self.times(1, "old", 50, 30, 16),)
-        assert slow_edge(seen, Latency(slower_than=Span(0.15))) == 0.2
-        assert slow_edge(seen, Latency(slower_than=Span(5))) == 0.0
+        assert slow_edge(seen, Latency(slower_than=Length(0.15))) == 0.2
+        assert slow_edge(seen, Latency(slower_than=Length(5))) == 0.0
 
     def test_slow_requests_are_counted_by_revision(self) -> None:
         source = Source()

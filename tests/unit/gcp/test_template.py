@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.cloud import run_v2
 
-from airlock.config import Settings, Span, Vpc
+from airlock.config import Length, Settings, Vpc
 from airlock.gcp.messages import create_request, service_view, update_request
 from airlock.gcp.model import Change, NewRevision, Running, Target
 from airlock.gcp.template import again, made, running
@@ -73,7 +73,7 @@ def test_what_is_named_is_applied() -> None:
             cpu=2,
             memory="1Gi",
             concurrency=10,
-            timeout=Span(60),
+            timeout=Length(60),
             env={"A": "9", "B": None, "NEW": "x"},
             secrets={"KEY": "key", "OTHER": "projects/q/secrets/o:latest"},
             service_account="other@p.iam.gserviceaccount.com",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airlock.config import Build as Section
-from airlock.config import CloudBuild, Span, parse
+from airlock.config import CloudBuild, Length, parse
 from airlock.delivery.build.cloud_build import BUILDKIT, DOCKER, judge, request
 from airlock.delivery.build.order import Order, Origin
 from airlock.errors import AirlockError
@@ -19,7 +19,7 @@ FAILED = f'ERROR: build step 0 "{DOCKER}" failed: step exited with non-zero stat
 
 
 def order(**fields: Any) -> Order:
-    build = Section(repository="r.dev/p/shop", timeout=Span(90), **fields)
+    build = Section(repository="r.dev/p/shop", timeout=Length(90), **fields)
     origin = Origin("0" * 40, 1_700_000_000)
     return Order("shop", ROOT, ROOT, ROOT / "Dockerfile", build, origin, project="acme")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airlock.config import Build, Span
+from airlock.config import Build, Length
 from airlock.delivery.build.buildah import Buildah
 from airlock.delivery.build.buildx import Buildx
 from airlock.delivery.build.engines import choose
@@ -29,7 +29,7 @@ ORDER = Order(
         target="serve",
         args={"FLAVOUR": "mint"},
         secrets={"npm-token": "NPM_TOKEN"},
-        timeout=Span(90),
+        timeout=Length(90),
     ),
     origin=Origin(COMMIT, 1_700_000_000, "https://github.com/acme/shop"),
     values={"NPM_TOKEN": "hunter2hunter2"},
