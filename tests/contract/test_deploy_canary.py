@@ -341,3 +341,10 @@ def test_in_mode_step_nothing_is_carried_on_where_there_is_nothing(
     code, output = airlock("deploy-canary", "--service", "idle")
     assert code == 2
     assert "not an image reference" in output
+    code, output = airlock("deploy-canary", "--service", "idle", "--approve")
+    assert code == 1
+    assert "no release waits for an approval any more" in output
+    assert "verdict=superseded" in output
+    code, output = airlock("deploy-canary", "--service", "idle", "--approve", "--image", "i")
+    assert code == 2
+    assert "an approval is for the image that waits. Leave it out." in output

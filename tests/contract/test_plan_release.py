@@ -49,9 +49,7 @@ def test_a_push_on_a_runner(repository: Repository, tmp_path: Path) -> None:
     ran = airlock(clone.root, command="plan-release", environ=pushed)
     assert ran.code == 0, ran.everything()
     assert outputs(ran) == {"services": '["cart"]', "any": "true", "commit": after}
-    assert (
-        "::warning title=plan-release::cart: Dockerfile:2 takes common, and" in ran.out
-    )
+    assert "::warning title=plan-release::cart: Dockerfile:2 takes common, and" in ran.out
     assert "## 📦 1 of 2 services to release" in ran.summary
     assert (
         f"Commit `{after[:7]}`, compared with main before the push (`{before[:7]}`)." in ran.summary

@@ -85,23 +85,31 @@ def shares(world: World, revision: str) -> list[int]:
     return [now for now, then in zip(written, [None, *written], strict=False) if now != then]
 
 
-def test_a_good_version_is_promoted_step_by_step_with_an_approval_on_the_way(
+def test_good_versions_are_promoted_step_by_step_with_one_approval_on_the_way(
     world: World, shop: Repository
 ) -> None:
-    workflow = WORKFLOW.replace("SERVICE", "shop") + '      until: "40"\n'
+    # The first release of a service has nothing to be compared with, and stops nowhere. Of a matrix
+    # act takes the outputs of the first job.
+    both = WORKFLOW.replace("SERVICE", '\'["shop", "cart"]\'')
+    workflow = f'{both}      until: "40"\n      by: changes\n'
+    config = f"{CONFIG}  cart: {{project: acme-shop, region: europe-west1}}\n"
+    files = {".github/workflows/release.yml": workflow, ".github/airlock.yml": config}
     with Load(url(world), ["/"], RATE):
-        run = release(shop, files={".github/workflows/release.yml": workflow})
-    proceed = "release/Release/Go on after the approval"
+        run = release(shop, files=files)
+    both_ways = [f"release/Release/{job}" for job in ("Deploy {}", "Settle traffic of {}")]
     assert run.job_results() == {
         PLAN: "success",
-        DEPLOY: "success",
-        proceed: "success",
-        SETTLE: "success",
+        **{job.format(key): "success" for job in both_ways for key in ("shop-1", "cart-2")},
+        "release/Release/See what waits for an approval": "success",
+        "release/Release/Approval": "success",
+        "release/Release/Go on with shop": "success",
+        "release/Release/Report": "success",
     }
-    assert job_output(run, "deploy", "verdict") == "waiting"
+    assert job_output(run, "ask", "waiting") == '["shop"]'
     assert job_output(run, "proceed", "verdict") == "promoted"
+    assert job_output(run, "report", "verdict") == "promoted"
     assert job_output(run, "settle", "changed") == "false"
-    revision = job_output(run, "deploy", "revision")
+    revision = job_output(run, "proceed", "revision")
     # Nothing happens at the gate, until the job behind it has begun.
     opened = min(str(event["time"]) for event in run.events if event.get("jobID") == "proceed")
     real = dt.datetime.fromisoformat(opened).timestamp()
@@ -115,7 +123,7 @@ def test_a_good_version_is_promoted_step_by_step_with_an_approval_on_the_way(
     assert world.traffic() == {revision: 100}
     assert shares(world, revision) == [0, 40, 100]
     assert [note for note in run.notes() if note.level == "error"] == []
-    assert len(run.summaries()) == 2
+    assert len(run.summaries()) == 4
     assert "Authenticated as the federated identity" in run.log()
 
 
@@ -176,14 +184,14 @@ def test_a_workflow_that_is_cancelled_in_a_step_leaves_traffic_at_stable(
     assert world.traffic() == {stable: 100}
 
 
-def test_a_release_without_a_runner_is_carried_on_by_schedule(
+def test_a_release_without_a_runner_is_carried_on_by_schedule_and_asks_for_its_approval(
     world: World, shop: Repository
 ) -> None:
     (stable,) = world.traffic()
     workflow = WORKFLOW.replace("SERVICE", "shop")
     advancing = "\n".join(line for line in workflow.splitlines() if "image:" not in line)
     files = {
-        ".github/workflows/release.yml": f"{workflow}      mode: step\n",
+        ".github/workflows/release.yml": f'{workflow}      mode: step\n      until: "0"\n',
         ".github/workflows/advance.yml": advancing.replace("release.yml", "advance.yml").replace(
             "on: push", "on: workflow_dispatch"
         ),
@@ -193,9 +201,15 @@ def test_a_release_without_a_runner_is_carried_on_by_schedule(
     assert job_output(run, "settle", "changed") == "false"
     assert world.traffic() == {stable: 100}
     run = shop.dispatch({})
-    assert run.job_results() == {"release/Advance/Carry on shop": "success"}
-    assert job_output(run, "advance", "verdict") == "in-progress"
-    revision = job_output(run, "advance", "revision")
+    assert run.job_results() == {
+        "release/Advance/Carry on shop": "success",
+        "release/Advance/See what waits for an approval": "success",
+        "release/Advance/Approval": "success",
+        "release/Advance/Go on with shop": "success",
+    }
+    assert job_output(run, "advance", "verdict") == "waiting"
+    assert job_output(run, "proceed", "verdict") == "in-progress"
+    revision = job_output(run, "proceed", "revision")
     assert shares(world, revision) == [0, 40]
 
 
@@ -399,7 +413,7 @@ def test_of_an_image_with_a_secret_nothing_is_pushed_and_nothing_of_the_release_
                 "shop/Dockerfile": "FROM scratch\nCOPY main.py /\nCOPY key.txt /\n",
                 "shop/key.txt": f"{value}\n",
                 "cart/Dockerfile": "FROM scratch\nCOPY main.py /\n",
-                **{f"{key}/main.py": "print()\n" for key in ("cart", "shop")},
+                **{f"{key}/main.py": "print()\n" for key in ("shop-1", "cart-2")},
             }
         )
         before = repository.clone.git("rev-parse", "HEAD")

@@ -144,6 +144,11 @@ def runs(text: str, world: World, image: str) -> None:
     if "/actions/rollback@" in text or "/check-drift" in text:
         # What goes back needs something to go back from, and what serves has to say its commit.
         world.release(repository, keys[0], world.image("v2", app(failing=0)))
+    if "approve: true" in text:
+        # What is approved of waits, once it is made and tested.
+        stop = ("--mode", "step", "--until", "0")
+        for _ in range(2):
+            world.release(repository, keys[0], world.image("v2", app(failing=0)), *stop)
     run = trigger(repository, events, {"service": keys[0]})
     assert run.job_results()
     assert set(run.job_results().values()) == {"success"}, run.log()

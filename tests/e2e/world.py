@@ -116,7 +116,7 @@ class World:
         """Return what was written to the service since it was created."""
         return self.stack.cloud_run.writes(service.SERVICE)[1:]
 
-    def release(self, repository: Repository, key: str, image: str) -> None:
+    def release(self, repository: Repository, key: str, image: str, *options: str) -> None:
         """Release an image of the clone's commit as a laptop would, without a workflow."""
         commit = repository.clone.git("rev-parse", "HEAD")
         command = (
@@ -128,6 +128,7 @@ class World:
             image,
             "--commit",
             commit,
+            *options,
         )
         subprocess.run(
             [self.product / "scripts" / "bootstrap.sh", *command],

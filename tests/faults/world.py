@@ -252,7 +252,7 @@ class World:
         return settle(
             cloud or self.other,
             NAME,
-            run,
+            Identity(run, f"run {run}"),
             key="shop",
             clock=self.clock,
             timeout=600,

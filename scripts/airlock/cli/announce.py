@@ -82,7 +82,7 @@ class Announcer:
                     made, state, outcome.reason, url=outcome.url, log_url=self._log_url
                 )
             )
-        if outcome.result != "in-progress":
+        if outcome.result != "in-progress" and (outcome.result != "waiting" or outcome.asks):
             self._try(lambda: self._comment(outcome))
 
     def _comment(self, outcome: Outcome) -> None:

@@ -20,7 +20,7 @@ from airlock.delivery import attestation
 from airlock.delivery.cancel import Cancelled, cancellable
 from airlock.delivery.changes.planning import keys_of
 from airlock.delivery.client import AGENT
-from airlock.delivery.joint import obstacle
+from airlock.delivery.joint import Ended, ended, obstacle
 from airlock.delivery.judging.probing import Probing
 from airlock.delivery.plan import identity, plan
 from airlock.delivery.preview import earliest
@@ -29,6 +29,7 @@ from airlock.delivery.record import read
 from airlock.delivery.report import preview_page, rollout_page
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
+from airlock.delivery.start import approvable
 from airlock.delivery.traffic import WHOLE
 from airlock.errors import AirlockError
 from airlock.gcp import cloud_run, monitoring, request_logs
@@ -40,11 +41,19 @@ if TYPE_CHECKING:
     from airlock.cli.console import Console
     from airlock.clock import Clock
     from airlock.config import Service
+    from airlock.delivery.model import Verdict
     from airlock.delivery.record import Record
     from airlock.github.runner import Level
 
 
 _GOING_WELL = {"promoted", "waiting", "in-progress"}
+
+_ENOUGH: dict[str, frozenset[Verdict]] = {
+    "wait": frozenset({"promoted"}),
+    "until": frozenset({"promoted", "waiting"}),
+    "step": frozenset({"promoted", "waiting", "in-progress"}),
+}
+"""How far a service has to be for the next one to begin: as far as this run takes it."""
 
 
 @click.command("deploy-canary")
@@ -92,8 +101,14 @@ _GOING_WELL = {"promoted", "waiting", "in-progress"}
     default=100,
     metavar="PERCENT",
     envvar="AIRLOCK_UNTIL",
-    help="Share at which to stop for an approval, 0 once it is tested on its own URL; a later job "
-    "of the same run goes on.",
+    help="Share at which to stop for an approval, 0 once it is tested on its own URL.",
+)
+@click.option(
+    "--approve",
+    is_flag=True,
+    envvar="AIRLOCK_APPROVE",
+    help="Go on with the release that waits for an approval, of this run or in mode step; its "
+    "image is the one it began with.",
 )
 @click.option(
     "--force",
@@ -134,6 +149,7 @@ def command(
     signer: str,
     mode: str,
     until: int,
+    approve: bool,
     force: bool,
     order: str,
     parallel: int,
@@ -150,6 +166,9 @@ def command(
     a release of a day without holding a runner. The first call names the image, those after it
     need not. Traffic goes back once no call comes for `step-gap`.
 
+    With --until it stops there. A call with --approve goes on: of the same run, or in mode step of
+    any. That call belongs behind whoever may approve.
+
     Exit codes: 0 promoted, waiting for an approval, or in progress; 1 rolled back, held, failed, or
     not started because of `--order`; 2 nothing was changed.
 
@@ -162,15 +181,16 @@ def command(
     clock = clock_from(environ)
     section = target.config
     image = _of(image, service)
-    if not image and mode == "step":
-        under_way = _under_way(environ, target.name)
-        if under_way is None:
-            console.info(f"No release of {service} is to be carried on")
-            console.output("verdict", "none")
-            return 0
+    _check(image, mode, approve=approve)
+    if not image and (approve or mode == "step"):
+        under_way = _under_way(environ, target.name, approve=approve)
+        if isinstance(under_way, Ended):
+            return _nothing(console, service, under_way, approve=approve)
         image, commit = under_way.image, under_way.commit
-    _check(image, mode, until)
-    if order and not dry_run and (why := _kept_back(service, order, parallel, config, environ)):
+        mode = "step" if under_way.stepwise else "wait"
+    enough = _ENOUGH[mode] if mode == "step" or until == WHOLE else _ENOUGH["until"]
+    ahead = "" if dry_run else order
+    if ahead and (why := _kept_back(service, ahead, parallel, config, environ, enough=enough)):
         console.info(f"{service} is not released: {why}")
         console.annotate([Annotation(level="error", title=f"{service}: not started", message=why)])
         console.output("verdict", "not-started")
@@ -179,6 +199,7 @@ def command(
     steps = replace(
         plan(identity(environ), service, section, image, commit),
         until=until,
+        approve=approve,
         stepwise=mode == "step",
         force=force,
     )
@@ -212,15 +233,15 @@ def command(
     return 0 if outcome.result in _GOING_WELL else 1
 
 
-def _check(image: str, mode: str, until: int) -> None:
+def _check(image: str, mode: str, *, approve: bool) -> None:
+    if approve and image:
+        raise AirlockError(
+            "an approval is for the image that waits", where="--image", fix="Leave it out"
+        )
+    if not image and (approve or mode == "step"):
+        return
     if not image or not image.isprintable() or " " in image:
         raise AirlockError("not an image reference", where="--image", fix="See --help for one")
-    if mode == "step" and until < WHOLE:
-        raise AirlockError(
-            "an approval needs a job that waits for it",
-            where="--until",
-            fix="Leave it out in mode step, and gate the scheduled workflow itself",
-        )
 
 
 def _signals(
@@ -239,7 +260,13 @@ def _signals(
 
 
 def _kept_back(
-    service: str, order: str, parallel: int, config: str, environ: Mapping[str, str]
+    service: str,
+    order: str,
+    parallel: int,
+    config: str,
+    environ: Mapping[str, str],
+    *,
+    enough: frozenset[Verdict],
 ) -> str:
     """Return why this service must not be released yet; empty if it may be.
 
@@ -248,14 +275,39 @@ def _kept_back(
     """
     keys = keys_of(order, load(Path.cwd(), config), config)
     earlier = keys[: keys.index(service)] if service in keys else ()
-    return obstacle(service, keys, standing(earlier, config, environ), parallel)
+    return obstacle(service, keys, standing(earlier, config, environ), parallel, enough=enough)
 
 
-def _under_way(environ: Mapping[str, str], service: str) -> Record | None:
-    """Return the record of a release in mode step that is not over; None if there is none."""
+def _under_way(environ: Mapping[str, str], service: str, *, approve: bool) -> Record | Ended:
+    """Return the record of a release that is to be carried on, or what became of it instead.
+
+    Args:
+        environ: The environment.
+        service: Full resource name.
+        approve: Whether it is one that waits for an approval, else one in mode step.
+    """
     view = cloud_run.connect(environ).read(service, reach=cloud_run.REACH)
-    record = read(view) if view else None
-    return record if record and record.open and record.stepwise else None
+    record, rollout = read(view) if view else None, identity(environ).rollout
+    if approve:
+        return record if approvable(record, rollout) else ended(view, rollout)
+    return record if record and record.open and record.stepwise else Ended("not-started")
+
+
+def _nothing(console: Console, service: str, found: Ended, *, approve: bool) -> int:
+    """Say that there is nothing to carry on: nothing bad, unless somebody has approved of it."""
+    if not approve:
+        console.info(f"No release of {service} is to be carried on")
+        console.output("verdict", "none")
+        return 0
+    verdict = "superseded" if found.verdict in {"not-started", "in-progress"} else found.verdict
+    why = f"no release waits for an approval any more{f': {found.reason}' if found.reason else ''}"
+    if verdict == "promoted":
+        console.info(f"{service}: {why}")
+    else:
+        console.annotate([Annotation("error", why, f"{service}: {verdict}")])
+    console.output("verdict", verdict)
+    console.output("reason", why)
+    return 0 if verdict == "promoted" else 1
 
 
 def _of(image: str, service: str) -> str:
@@ -294,6 +346,8 @@ def show(console: Console, outcome: Outcome) -> None:
     }
     for name, value in values.items():
         console.output(name, value)
+    if outcome.asks:
+        console.output("needs-approval", "true")
     if outcome.result not in _GOING_WELL or outcome.doubtful:
         level: Level = "warning" if outcome.doubtful else "error"
         title = f"{outcome.plan.service.rpartition('/')[2]}: {outcome.result}"

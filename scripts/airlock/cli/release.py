@@ -10,7 +10,7 @@ import click
 
 from airlock.cli.options import config_option
 from airlock.config import load
-from airlock.errors import AirlockError
+from airlock.delivery.changes.planning import keys_of
 from airlock.gcp.model import resource
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def services_options(function: F) -> F:
 
 
 def _service(function: F, *, required: bool) -> F:
-    what = "" if required else " All of them if left out."
+    what = "" if required else " A JSON list for several, all of them if left out."
     return click.option(
         "--service",
         required=required,
@@ -61,16 +61,16 @@ def _service(function: F, *, required: bool) -> F:
 
 
 def all_chosen(key: str, config: str) -> tuple[Chosen, ...]:
-    """Return the service that `key` names, or every service of the file where it is empty.
+    """Return the services that `key` names, or every service of the file where it is empty.
+
+    Args:
+        key: One, ``all``, or a JSON list.
+        config: The file's path.
 
     Raises:
         AirlockError: The file is missing or wrong, or has no such service, or none at all.
     """
-    if key:
-        return (chosen(key, config),)
-    names = tuple(load(Path.cwd(), config).services)
-    if not names:
-        raise AirlockError("no services", where=config, fix="Add one under `services`")
+    names = keys_of(key or "all", load(Path.cwd(), config), config)
     return tuple(chosen(name, config) for name in names)
 
 

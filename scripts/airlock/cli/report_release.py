@@ -61,7 +61,10 @@ def command(service: str, commit: str, build: str, config: str) -> int:
     if len(results) > 1:
         unbuilt = build not in {"", "success", "skipped"}
         console.summary(joint_page(results, commit, unbuilt=unbuilt))
-    console.output("verdict", overall(results))
+    worst = overall(results)
+    console.output("verdict", worst)
+    reasons = [each.reason for each in results.values() if each.verdict == worst]
+    console.output("reason", reasons[0] if reasons else "")
     told = {
         key: {name.replace("previous", "previous-revision"): value for name, value in one.items()}
         for key, one in ((key, asdict(each)) for key, each in results.items())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+from dataclasses import replace
 
 import click
 
@@ -27,13 +29,22 @@ from airlock.gcp import cloud_run
     envvar="AIRLOCK_ROLLOUT",
     help="Rollout to settle, as deploy-canary's output `rollout`; on a runner, this run's.",
 )
-def command(service: str, config: str, rollout: str) -> int:
+@click.option(
+    "--keep-waiting",
+    is_flag=True,
+    envvar="AIRLOCK_KEEP_WAITING",
+    help="Leave alone what waits for an approval, and say what does.",
+)
+def command(service: str, config: str, rollout: str, *, keep_waiting: bool) -> int:
     """Send traffic back to stable where a rollout was left open.
 
     For a job with `if: always()` that needs the releasing one: a job that is killed cannot clean
     up after itself, and everything that is needed for it stands on the service. A rollout of
     another run is touched only once its lease has run out; that is what a scheduled job, over all
     services, is for. Safe to run twice.
+
+    A release that waits for an approval is put back by the run that has to ask for it: without
+    --keep-waiting for a job after the question, with it for one before.
 
     Exit codes: 0 put right, or nothing to do; 2 not possible for one of them.
 
@@ -45,7 +56,10 @@ def command(service: str, config: str, rollout: str) -> int:
     console = console_for(environ)
     targets = all_chosen(service, config)
     cloud = cloud_run.connect(environ)
+    who = identity(environ)
+    who = replace(who, rollout=rollout or who.rollout)
     done: list[Settled] = []
+    waiting: list[str] = []
     failed = 0
     for target in targets:
         try:
@@ -53,11 +67,12 @@ def command(service: str, config: str, rollout: str) -> int:
                 settled = settle(
                     cloud,
                     target.name,
-                    rollout or identity(environ).rollout,
+                    who,
                     key=target.key,
                     clock=clock_from(environ),
                     timeout=target.config.rollout.ready_timeout,
                     notify=functools.partial(bar.update, 0.5),
+                    keep_waiting=keep_waiting,
                 )
         except AirlockError as error:
             # One service must not keep the others from being put right.
@@ -65,9 +80,11 @@ def command(service: str, config: str, rollout: str) -> int:
             failed += 1
             continue
         done.append(settled)
-        console.info(settled.text if service else f"{target.key}: {settled.text}")
+        waiting += [target.key] if settled.waits else []
+        console.info(settled.text if len(targets) == 1 else f"{target.key}: {settled.text}")
         if settled.changed:
             console.summary(settled_page(settled))
     console.output("changed", "true" if any(each.changed for each in done) else "false")
     console.output("reason", "; ".join(each.text for each in done))
+    console.output("waiting", json.dumps(waiting))
     return ERROR if failed else OK

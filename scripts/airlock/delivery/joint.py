@@ -15,7 +15,7 @@ from airlock.delivery.record import Phase, read, run_of
 from airlock.delivery.report import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from airlock.gcp.model import ServiceView
 
@@ -81,21 +81,30 @@ def ended(view: ServiceView | None, rollout: str) -> Ended:
     )
 
 
-def obstacle(key: str, order: Sequence[str], before: Mapping[str, Ended], parallel: int) -> str:
+def obstacle(
+    key: str,
+    order: Sequence[str],
+    before: Mapping[str, Ended],
+    parallel: int,
+    *,
+    enough: Container[Verdict] = frozenset({"promoted"}),
+) -> str:
     """Return why the release of a service must not begin; empty if it may.
 
-    Those before it have been promoted, or are under way: as many at most as run beside each other.
-    One more, and one of them has failed without leaving a trace.
+    Those before it have come as far as they are to, or are under way: as many at most as run beside
+    each other. One more, and one of them has failed without leaving a trace.
 
     Args:
         key: The service.
         order: All services of the run, in the order they are released in.
         before: How those before it stand.
         parallel: How many are released at the same time.
+        enough: Verdicts with which one before it is no obstacle.
     """
     earlier = order[: order.index(key)] if key in order else ()
-    open_ = [each for each in earlier if before[each].verdict != "promoted"]
-    bad = [each for each in open_ if before[each].verdict not in {"in-progress", "not-started"}]
+    open_ = [each for each in earlier if before[each].verdict not in enough]
+    under_way = {"in-progress", "not-started", "waiting"}
+    bad = [each for each in open_ if before[each].verdict not in under_way]
     if bad:
         return f"{bad[0]}, which comes before it, is {before[bad[0]].verdict}"
     if len(open_) >= parallel:

@@ -96,19 +96,20 @@ def decide(  # noqa: PLR0911 - one guard clause per situation reads best
         return _without_record(plan, seen, seen.last, view, now)
     if record is None or (record.rollout, record.epoch) != (plan.identity.rollout, seen.held):
         return Done("superseded", _who(record))
-    if not record.open or record.phase is Phase.WAITING:
+    if not record.open:
         return Done(RESULTS[record.phase], record.reason)
     if writes.overruled(record, view):
         return writes.abandon(record, view, now)
+    if record.phase is Phase.WAITING:
+        return start.resumed(plan, view, record, now)
     if record.phase is Phase.ROLLBACK:
         return _rollback(record, view, now)
     if seen.interleaved:
         # What that write held is gone; it may have been somebody's rollback.
         why = "somebody else changed the service meanwhile"
         return _fail(plan, seen, record, view, why, now=now)
-    if record.phase is Phase.DEPLOY:
-        return _deploy(plan, seen, view, record, now)
-    return _traffic(plan, seen, view, record, now)
+    carry_on = _deploy if record.phase is Phase.DEPLOY else _traffic
+    return carry_on(plan, seen, view, record, now)
 
 
 def _without_record(
@@ -165,7 +166,7 @@ def _tested(plan: Plan, view: ServiceView, record: Record, how: str, *, now: flo
     """Give a candidate that is fit its first share, or show it at its own URL first."""
     if record.percent == WHOLE:
         return writes.finish(record, view, now)
-    if plan.until == 0:
+    if record.until == 0:
         return writes.pause(plan, record, now, how)
     return writes.shift(plan, view, record, 0, now=now)
 
@@ -235,7 +236,7 @@ def _judged(  # noqa: PLR0911 - see decide
         return writes.close(record, Phase.HELD, why, now, judgement)
     if baking:
         return writes.finish(record, view, now)
-    if record.percent >= plan.until:
+    if record.percent >= record.until:
         return writes.pause(plan, record, now, judgement.reason, judgement)
     return writes.shift(plan, view, record, record.step + 1, now=now, judgement=judgement)
 

@@ -51,8 +51,8 @@ class Plan:
         commit: Its commit; empty if not given.
         candidate: Short name of the new revision.
         config: The service's section of ``.github/airlock.yml``.
-        until: Percent at which to wait for an approval; 0 waits once the candidate is tested on its
-            own URL, 100 nowhere.
+        until: Percent at which to wait for an approval, see `Record`.
+        approve: Whether to go on from there, and to begin nothing where nothing waits any more.
         stepwise: Whether each process makes at most one change, and another carries on.
         force: Whether an image that was rolled back before may be tried again.
     """
@@ -65,6 +65,7 @@ class Plan:
     candidate: str
     config: Service
     until: int = 100
+    approve: bool = False
     stepwise: bool = False
     force: bool = False
 
@@ -82,7 +83,7 @@ class Plan:
         if not same or not (again or (self.stepwise and record.stepwise)):
             return self
         who = Identity(record.rollout, self.identity.owner)
-        return replace(self, identity=who, candidate=record.candidate)
+        return replace(self, identity=who, candidate=record.candidate, until=record.until)
 
 
 def identity(environ: Mapping[str, str]) -> Identity:

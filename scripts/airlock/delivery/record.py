@@ -51,7 +51,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Args:
         schema: Version of this form.
         rollout: Id of the rollout.
-        owner: Who runs it, for people: the address of a run, or user and machine.
+        owner: Who runs it, for people: the address of a run, or user and machine. Of one that
+            waits, who has to ask for the approval.
         epoch: Grows when another process takes the rollout over; fences off the one before.
         lease: Until when nobody else may touch it, in seconds since the Unix epoch. No heartbeat:
             it covers the longest time the phase can take, so a live process always writes before.
@@ -66,6 +67,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         since: When this phase or step was written.
         deadline: When what was written must have taken effect.
         reason: Why it is where it is, in plain words.
+        until: Percent at which it waits for an approval; 0 waits once the candidate is tested on
+            its own URL, 100 nowhere.
         stepwise: Whether it is carried on by one call after the other, each perhaps of another run.
         rejected: Digests that were rolled back for what they did, the newest last.
     """
@@ -86,6 +89,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: float
     deadline: float
     reason: str = ""
+    until: int = 100
     stepwise: bool = False
     rejected: tuple[str, ...] = ()
 

@@ -74,8 +74,8 @@ def _next(outcome: Outcome) -> str:
     texts: dict[Result, str] = {
         "held": f"To go back, run `{back}`; to go all the way, `{back} --to "
         f"{outcome.plan.candidate}`, {how}. No release begins before that.",
-        "waiting": "Approve or refuse it under *Review deployments* on the page of the run that "
-        f"asks. Refused, it goes back. To go back at once, run `{back}`, {how}.",
+        "waiting": "Approve or refuse it under *Review deployments* on the page of "
+        f"{_run(outcome)}. Refused, it goes back. To go back at once, run `{back}`, {how}.",
         "in-progress": f"The next call goes on with it. Where none comes by {by:%a %H:%M} UTC, "
         f"settle.yml sends traffic back. To go back at once, run `{back}`, {how}.",
     }
@@ -87,6 +87,12 @@ def _next(outcome: Outcome) -> str:
     if outcome.doubtful:
         return f"Watch it for a while. To go back, run `{back}`, {how}."
     return texts.get(outcome.result, "")
+
+
+def _run(outcome: Outcome) -> str:
+    """Return who asks for an approval, as a link where it is a run."""
+    web = outcome.owner.startswith("https://")
+    return f"[the run that asks]({outcome.owner})" if web else "the run that asks"
 
 
 def preview_page(service: str, lines: Sequence[str], seconds: float) -> str:

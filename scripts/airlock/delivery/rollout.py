@@ -80,6 +80,7 @@ class Outcome:
         settings: How the candidate differs from what ran, in plain words.
         refused: Whether the image is remembered as bad, and refused the next time.
         lease: Until when the next call of step mode has to come, in seconds since the Unix epoch.
+        owner: Who runs it; of one that waits for an approval, who has to ask for that.
     """
 
     result: Result
@@ -94,6 +95,12 @@ class Outcome:
     settings: tuple[str, ...] = ()
     refused: bool = False
     lease: float = 0.0
+    owner: str = ""
+
+    @property
+    def asks(self) -> bool:
+        """Whether this process's run has to ask for an approval."""
+        return self.result == "waiting" and self.owner == self.plan.identity.owner
 
     @property
     def doubtful(self) -> bool:
@@ -206,6 +213,8 @@ class Rollout:
             try:
                 self._act(action)
                 if self._stepped(action):
+                    if action.record.phase is Phase.WAITING:
+                        return self._outcome("waiting", action.record.reason)
                     return self._outcome("in-progress", said(action))
                 conflicts = 0 if isinstance(action, Write) else conflicts
             except LostUpdateError:
@@ -429,6 +438,7 @@ class Rollout:
             settings=self._journal.settings,
             refused=newest is not None and digest(self._plan.image) in newest.rejected,
             lease=newest.lease if newest else 0.0,
+            owner=newest.owner if newest else "",
         )
 
 

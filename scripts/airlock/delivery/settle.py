@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airlock.clock import Clock
     from airlock.delivery.model import Write
+    from airlock.delivery.plan import Identity
     from airlock.delivery.ports import Cloud
     from airlock.gcp.model import ServiceView
 
@@ -32,25 +33,30 @@ class Settled:
         service: Full resource name.
         changed: Whether there was anything to do.
         text: What was done, or why nothing was.
+        waits: Whether it waits for an approval that this run has to ask for.
     """
 
     service: str
     changed: bool
     text: str
+    waits: bool = False
 
 
-def may_settle(record: Record | None, rollout: str, now: float) -> tuple[bool, str]:
-    """Tell whether a job of rollout `rollout` puts this record right, and why; pure.
+def may_settle(record: Record | None, who: Identity, now: float) -> tuple[bool, str]:
+    """Tell whether a job of `who` puts this record right, and why; pure.
 
-    Its own run's rollout: at once, since the job that made it is over, unless other jobs are to
-    carry it on. Anybody else's only when the
-    lease has run out: a live rollout is never touched.
+    Its own run's rollout: at once, since the job that made it is over, unless calls of other runs
+    are to carry it on. One that waits for an approval that this run asked for, likewise: nobody
+    else asks. Anybody else's only when the lease has run out: a live rollout is never touched.
     """
     if record is None:
         return False, "the service has no rollout record"
     if not record.open:
         return False, f"the rollout is over: {record.phase.value}"
-    if run_of(record.rollout) == run_of(rollout) and not record.stepwise:
+    own = record.run == run_of(who.rollout) and not record.stepwise
+    if record.phase is Phase.WAITING and (own or record.owner == who.owner):
+        return True, f"the rollout of {record.candidate} waited for an approval and got none"
+    if own:
         left = (
             "rolled back, but not seen through" if record.phase is Phase.ROLLBACK else "left open"
         )
@@ -63,23 +69,25 @@ def may_settle(record: Record | None, rollout: str, now: float) -> tuple[bool, s
 def settle(
     cloud: Cloud,
     service: str,
-    rollout: str,
+    who: Identity,
     *,
     key: str,
     clock: Clock,
     timeout: float,
     notify: Callable[[str], None],
+    keep_waiting: bool = False,
 ) -> Settled:
     """Send traffic back to stable where the rollout was left open; else do nothing.
 
     Args:
         cloud: Cloud Run.
         service: Full resource name.
-        rollout: Id of the rollout that is settled.
+        who: Whose rollout is settled, and who settles it.
         key: The service's key in the file, for errors.
         clock: Time.
         timeout: Longest wait in seconds for it to take effect.
         notify: Called with what is waited for.
+        keep_waiting: Leave alone what waits for an approval, which is yet to be asked for.
 
     Raises:
         AirlockError: Unreachable, or stable cannot serve, or it did not take effect in time.
@@ -88,26 +96,27 @@ def settle(
     if view is None:
         return Settled(service, False, f"{service} does not exist")
     found = _record(cloud, view)
-    allowed, why = may_settle(found, rollout, clock.now())
+    allowed, why = may_settle(found, who, clock.now())
     if found is None or not allowed:
         return Settled(service, False, why)
+    if keep_waiting and found.phase is Phase.WAITING and found.lease > clock.now():
+        return Settled(service, False, found.reason, waits=not writes.overruled(found, view))
     # Asked before the last look at the service: between that and the write nothing may take time.
     _refuse_if_unfit(cloud, view, found, key)
 
     def write(current: ServiceView) -> Write | None:
         record = _record(cloud, current)
-        if record is None or not may_settle(record, rollout, clock.now())[0]:
+        if record is None or not may_settle(record, who, clock.now())[0]:
             return None
         # The next epoch fences off a process that outlived its job.
         fenced = replace(record, epoch=record.epoch + 1)
         if writes.overruled(record, current):
             return writes.abandon(fenced, current, clock.now())
         under_way = record.phase is Phase.ROLLBACK
-        reason = (
-            record.reason
-            if under_way
-            else f"the job ended before the rollout, at {record.percent} %"
-        )
+        reason = f"the job ended before the rollout, at {record.percent} %"
+        if record.phase is Phase.WAITING:
+            reason = f"no approval came while it waited for one, at {record.percent} %"
+        reason = record.reason if under_way else reason
         return writes.back(fenced, current, reason, now=clock.now(), wait=timeout)
 
     before = described(served(view))

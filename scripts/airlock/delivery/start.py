@@ -6,7 +6,7 @@ Fails closed: a service whose state has no single reading is left exactly as it 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from airlock.delivery import writes
 from airlock.delivery.model import Done, Observation, Wait
@@ -31,15 +31,15 @@ def begin(plan: Plan, seen: Observation, now: float) -> Action:
             busy for too long.
     """
     view = seen.view
+    record = read(view) if view else None
+    if plan.approve and not approvable(record, plan.identity.rollout):
+        return Done("superseded", "no release waits for an approval any more")
     if view is None:
         return writes.deploy(plan, None, "", 1, now)
-    record = read(view)
     _refuse_if_rejected(record, plan)
     if record and record.open:
         if (record.rollout, record.candidate) == (plan.identity.rollout, plan.candidate):
-            if record.phase is Phase.WAITING:
-                return writes.approved(plan, view, record, now)
-            return writes.adopt(plan, record, now)
+            return resumed(plan, view, record, now)
         _refuse_if_alive(record, plan, now)
     if view.busy:
         if now > seen.started + plan.config.rollout.ready_timeout:
@@ -54,6 +54,27 @@ def begin(plan: Plan, seen: Observation, now: float) -> Action:
     if record and dead and _ready(seen, record.stable):
         return writes.reconcile(plan, view, record.stable, epoch, now)
     return _from_served(plan, seen, view, epoch, now)
+
+
+def resumed(plan: Plan, view: ServiceView, record: Record, now: float) -> Action:
+    """Return how our own rollout goes on: from a dead process, or with an approval from a stop."""
+    if record.phase is not Phase.WAITING:
+        return writes.adopt(plan, record, now)
+    if not plan.approve:
+        return Done("waiting", record.reason)
+    return writes.approved(plan, view, record, now)
+
+
+def approvable(record: Record | None, rollout: str) -> TypeGuard[Record]:
+    """Tell whether a release waits for an approval, or goes on after one.
+
+    Args:
+        record: What stands on the service.
+        rollout: Id of a rollout of the run that approves; in step mode it may be any.
+    """
+    if record is None or not (record.stepwise or record.run == run_of(rollout)):
+        return False
+    return record.phase in {Phase.WAITING, Phase.STEP, Phase.PROMOTE, Phase.BAKE}
 
 
 def _from_served(

@@ -184,6 +184,7 @@ def pause(
     waiting = replace(
         record,
         phase=Phase.WAITING,
+        owner=plan.identity.owner,
         since=now,
         lease=lease(plan, Phase.WAITING, now),
         reason=why,
@@ -193,7 +194,9 @@ def pause(
 
 def approved(plan: Plan, view: ServiceView, record: Record, now: float) -> Write:
     """Go on from an approval with the next step; nobody watched since, so evidence starts anew."""
-    fresh = replace(record, epoch=record.epoch + 1, began=0.0, owner=plan.identity.owner)
+    fresh = replace(
+        record, epoch=record.epoch + 1, began=0.0, owner=plan.identity.owner, until=WHOLE
+    )
     if overruled(record, view):
         return abandon(fresh, view, now)
     return shift(plan, view, fresh, record.step + 1, now=now)
@@ -374,6 +377,7 @@ def _first(
         phase=phase,
         since=now,
         deadline=now + plan.config.rollout.ready_timeout,
+        until=plan.until,
         stepwise=plan.stepwise,
         rejected=last.rejected if last else (),
     )

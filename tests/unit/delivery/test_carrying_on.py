@@ -16,10 +16,12 @@ from airlock.delivery.signals import Signals
 from airlock.errors import AirlockError
 from airlock.gcp.model import RevisionView
 from unit.delivery.scenes import NEW, OLD, by_hand, left_behind, open_record, phases, rollout
-from unit.delivery.world import NAME, START, Prober, Requests, World, plan, service
+from unit.delivery.world import NAME, START, Prober, Requests, World, plan, service, who
 
 if TYPE_CHECKING:
+    from airlock.delivery.plan import Plan
     from airlock.delivery.rollout import Outcome
+    from airlock.delivery.settle import Settled
 
 DIGEST = "r/shop@sha256:" + "ab" * 32
 
@@ -84,31 +86,27 @@ def test_calls_that_stop_coming_are_settled_by_schedule_and_not_before() -> None
     call(world, 1)
     call(world, 2)
 
-    def settled(run: str) -> bool:
-        done = settle(
-            world, NAME, run, key="shop", clock=world.clock, timeout=60, notify=lambda _: None
-        )
-        return done.changed
-
-    assert not settled("1-1")
+    assert not settled(world, "1-1").changed
     world.clock.sleep(3600)
-    assert not settled("9-1")
+    assert not settled(world, "9-1").changed
     world.clock.sleep(4 * 3600)
-    assert settled("9-1")
+    assert settled(world, "9-1").changed
     assert world.served == OLD
 
 
 def test_a_release_waits_for_an_approval_and_a_later_job_of_its_run_goes_on() -> None:
     world = World.serving()
-    gated = replace(plan(), until=5)
-    outcome = rollout(world, with_plan=gated)
+    until = replace(plan(), until=5)
+    outcome = rollout(world, with_plan=until)
     assert outcome.result == "waiting"
     assert outcome.reason.endswith("waiting for an approval at 5 %")
     assert world.served == {"shop-old": 95, "shop-new": 5}
     with pytest.raises(AirlockError, match="is under way"):
         rollout(world, with_plan=plan(rollout="200-1"))
     world.clock.sleep(2 * 86_400)
-    outcome = rollout(world)
+    # A re-run of the job that made it is no approval.
+    assert rollout(world, with_plan=replace(until, identity=who("100-2"))).result == "waiting"
+    outcome = rollout(world, with_plan=replace(plan(), approve=True))
     assert outcome.result == "promoted"
     assert phases(world)[-4:] == ["waiting 5", "step 50", "promote 100", "promoted 100"]
 
@@ -117,7 +115,7 @@ def test_what_was_not_approved_is_put_back_by_the_job_that_settles() -> None:
     world = World.serving()
     rollout(world, with_plan=replace(plan(), until=50))
     assert world.record.phase is Phase.WAITING
-    settle(world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None)
+    settled(world, "100-1")
     assert world.served == OLD
 
 
@@ -126,11 +124,77 @@ def test_traffic_that_a_person_moved_during_the_wait_stays() -> None:
     rollout(world, with_plan=replace(plan(), until=5))
     by_hand(world, "shop-other")
     world.clock.sleep(60)
-    outcome = rollout(world)
+    outcome = rollout(world, with_plan=replace(plan(), approve=True))
     assert outcome.result == "superseded"
     world.clock.sleep(60)
     world.read(NAME)
     assert world.served == {"shop-other": 100}
+
+
+def test_an_approval_begins_nothing_where_nothing_waits_any_more() -> None:
+    world = World.serving()
+    rollout(world, with_plan=replace(plan(), until=5))
+    settled(world, "100-1")
+    world.clock.sleep(60)
+    written = len(world.writes)
+    outcome = rollout(world, with_plan=replace(plan(), approve=True))
+    assert (outcome.result, len(world.writes)) == ("superseded", written)
+    assert world.served == OLD
+
+
+def gated(number: int, *, approve: bool = False) -> Plan:
+    """Return the plan of a call of step mode by run `number`; each knows the first one's words."""
+    until = 5 if number == 1 else 100
+    return replace(plan(rollout=f"{number}-1"), stepwise=True, until=until, approve=approve)
+
+
+def test_in_step_mode_the_call_that_stops_asks_and_the_others_wait() -> None:
+    world = World.serving()
+    outcomes = []
+    for number in range(1, 6):
+        world.clock.sleep(600)
+        outcomes.append(rollout(world, with_plan=gated(number)))
+    results = [(each.result, each.asks) for each in outcomes]
+    assert results[:2] == [("in-progress", False)] * 2
+    assert results[2:] == [("waiting", True), ("waiting", False), ("waiting", False)]
+    assert outcomes[4].owner.endswith("/runs/3-1")
+    assert world.served == {"shop-old": 95, "shop-new": 5}
+    # Who did not ask leaves it alone, and so does who is still to ask.
+    assert not settled(world, "1-1").changed
+    assert not settled(world, "5-1").changed
+    kept = settled(world, "3-1", keep_waiting=True)
+    assert (kept.changed, kept.waits) == (False, True)
+    # The approval makes the one change, and calls carry on from there.
+    outcome = rollout(world, with_plan=gated(3, approve=True))
+    assert (outcome.result, phases(world)[-1]) == ("in-progress", "step 50")
+    for number in (6, 7, 8):
+        world.clock.sleep(600)
+        outcome = rollout(world, with_plan=gated(number))
+    assert outcome.result == "promoted"
+
+
+def test_in_step_mode_a_refusal_puts_back_what_its_own_run_asked_about() -> None:
+    world = World.serving()
+    for number in (1, 2, 3):
+        world.clock.sleep(600)
+        rollout(world, with_plan=gated(number))
+    done = settled(world, "3-1")
+    assert (done.changed, world.served) == (True, OLD)
+    assert "waited for an approval and got none" in done.text
+    assert world.record.reason == "no approval came while it waited for one, at 5 %"
+
+
+def settled(world: World, run: str, *, keep_waiting: bool = False) -> Settled:
+    return settle(
+        world,
+        NAME,
+        who(run),
+        key="shop",
+        clock=world.clock,
+        timeout=60,
+        notify=lambda _: None,
+        keep_waiting=keep_waiting,
+    )
 
 
 @pytest.mark.parametrize(("failing", "result"), [(0.0, "promoted"), (0.2, "rolled-back")])
@@ -197,7 +261,7 @@ def test_a_preview_gets_no_traffic_and_an_approval_gives_it_the_first_step() -> 
     assert outcome.result == "waiting"
     assert outcome.reason == ("tested at https://candidate---shop; waiting for an approval at 0 %")
     assert world.served == OLD
-    assert rollout(world).result == "promoted"
+    assert rollout(world, with_plan=replace(plan(), approve=True)).result == "promoted"
     assert phases(world)[-5:] == ["waiting 0", "step 5", "step 50", "promote 100", "promoted 100"]
 
 

@@ -15,7 +15,7 @@ from airlock.delivery.signals import Signals
 from airlock.errors import AirlockError
 from airlock.gcp.model import Change, RevisionView, Target
 from unit.delivery.scenes import OLD, by_hand, left_behind, open_record, rollout
-from unit.delivery.world import NAME, START, Prober, Requests, World, plan
+from unit.delivery.world import NAME, START, Prober, Requests, World, plan, who
 
 if TYPE_CHECKING:
     from airlock.gcp.monitoring import Point
@@ -96,7 +96,7 @@ def test_settling_a_killed_rollout_does_not_overrule_a_human() -> None:
     world = left_behind(open_record(lease=START + 60))
     by_hand(world, "shop-other")
     settled = settle(
-        world, NAME, "7-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+        world, NAME, who("7-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
     )
     assert not settled.changed
     assert "changed the traffic to shop-other 100 %, which stays" in settled.text
@@ -114,7 +114,7 @@ def test_settling_stops_once_a_human_changes_the_traffic() -> None:
 
     world.clock.at = human
     settled = settle(
-        world, NAME, "7-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+        world, NAME, who("7-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
     )
     assert (settled.changed, world.record.phase) == (False, Phase.ABANDONED)
     assert world.clock.now() < START + 10

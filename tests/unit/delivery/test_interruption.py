@@ -17,7 +17,7 @@ from airlock.delivery.writes import intended
 from airlock.errors import AirlockError
 from airlock.gcp.model import Change, Target
 from unit.delivery.scenes import NEW, OLD, left_behind, open_record, phases, rollout
-from unit.delivery.world import NAME, START, Prober, Requests, World, plan, service
+from unit.delivery.world import NAME, START, Prober, Requests, World, plan, service, who
 
 if TYPE_CHECKING:
     from airlock.gcp.monitoring import Point
@@ -122,13 +122,13 @@ def test_a_cancelled_rollout_can_be_settled_and_followed_at_once() -> None:
     world.clock.at = signal
     rollout(world)
     settled = settle(
-        world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+        world, NAME, who("100-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
     )
     assert settled.changed
     assert world.record.phase is Phase.ROLLED_BACK
     assert world.record.reason == "cancelled (SIGTERM)"
     again = settle(
-        world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+        world, NAME, who("100-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
     )
     assert not again.changed
     assert rollout(world, with_plan=replace(plan(), candidate="shop-newer")).result == "promoted"
@@ -149,7 +149,7 @@ def test_hold_leaves_a_cancelled_rollout_as_it_is_and_so_does_its_settling_job()
     split = desired(world.view)
     assert split == {"shop-old": 95, "shop-new": 5}
     settled = settle(
-        world, NAME, "100-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None
+        world, NAME, who("100-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
     )
     assert not settled.changed
     assert desired(world.view) == split
@@ -178,7 +178,7 @@ def test_an_orphan_stops_once_its_rollout_was_settled() -> None:
             settle(
                 world,
                 NAME,
-                "100-1",
+                who("100-1"),
                 key="shop",
                 clock=world.clock,
                 timeout=60,
@@ -235,7 +235,7 @@ def test_killed_at_any_moment_it_is_settled_to_stable() -> None:
             settled = settle(
                 world,
                 NAME,
-                "100-1",
+                who("100-1"),
                 key="shop",
                 clock=world.clock,
                 timeout=60,

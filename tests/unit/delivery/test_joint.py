@@ -77,6 +77,8 @@ ORDER = ("a", "b", "c", "d")
         ("c", ("promoted", "in-progress"), 2, ""),
         ("d", ("in-progress", "promoted", "not-started"), 3, ""),
         ("d", ("in-progress", "promoted", "not-started"), 2, "a, which comes before it, was not"),
+        ("c", ("promoted", "waiting"), 1, "b, which comes before it, was not promoted"),
+        ("c", ("promoted", "waiting"), 2, ""),
         ("x", (), 1, ""),
     ],
 )
@@ -85,6 +87,14 @@ def test_who_may_begin(key: str, before: tuple[Verdict, ...], parallel: int, exp
     found = obstacle(key, ORDER, stand, parallel)
     assert found.startswith(expected)
     assert bool(found) is bool(expected)
+
+
+def test_who_stops_for_an_approval_keeps_nobody_from_coming_as_far() -> None:
+    stand = {"a": Ended("waiting"), "b": Ended("promoted")}
+    enough: set[Verdict] = {"promoted", "waiting"}
+    assert obstacle("c", ORDER, stand, 1, enough=enough) == ""
+    stand["b"] = Ended("rolled-back")
+    assert obstacle("c", ORDER, stand, 1, enough=enough).startswith("b, which comes before it")
 
 
 def test_the_page_and_the_worst() -> None:

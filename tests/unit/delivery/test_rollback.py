@@ -13,7 +13,7 @@ from airlock.delivery.settle import may_settle, settle
 from airlock.errors import AirlockError
 from airlock.gcp.model import Change, RevisionView, ServiceView, Target
 from unit.delivery.scenes import left_behind, open_record
-from unit.delivery.world import NAME, START, World, plan
+from unit.delivery.world import NAME, START, World, plan, who
 
 REVISIONS = (
     RevisionView("shop-4", "failed", "REVISION_FAILED", created=4),
@@ -175,7 +175,15 @@ def test_settling_leaves_traffic_where_stable_cannot_serve(state: str) -> None:
     with pytest.raises(
         AirlockError, match="traffic stays at shop-old 95 %, shop-dead 5 %, because"
     ):
-        settle(world, NAME, "9-1", key="shop", clock=world.clock, timeout=60, notify=lambda _: None)
+        settle(
+            world,
+            NAME,
+            who("9-1"),
+            key="shop",
+            clock=world.clock,
+            timeout=60,
+            notify=lambda _: None,
+        )
     assert world.writes == []
 
 
@@ -198,5 +206,5 @@ def test_the_oldest_revision_has_nothing_before_it() -> None:
 def test_settling_is_for_what_is_left_open_and_ours_or_dead(
     phase: Phase, rollout: str, now: float, *, allowed: bool
 ) -> None:
-    assert may_settle(record(phase, "a", "b"), rollout, now)[0] is allowed
-    assert may_settle(None, rollout, now)[0] is False
+    assert may_settle(record(phase, "a", "b"), who(rollout), now)[0] is allowed
+    assert may_settle(None, who(rollout), now)[0] is False

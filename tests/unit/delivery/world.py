@@ -36,9 +36,12 @@ def service(**rollout: object) -> Service:
     )
 
 
+def who(rollout: str) -> Identity:
+    return Identity(rollout, f"https://github.com/o/r/actions/runs/{rollout}")
+
+
 def plan(config: Service | None = None, rollout: str = "100-1") -> Plan:
-    who = Identity(rollout, f"https://github.com/o/r/actions/runs/{rollout}")
-    return Plan(who, "shop", NAME, "image", "", "shop-new", config or service())
+    return Plan(who(rollout), "shop", NAME, "image", "", "shop-new", config or service())
 
 
 @dataclass
