@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airlock.delivery.build.layout import Image
+from airlock.delivery.build.registry import push
 from airlock.errors import AirlockError
 from airlock.gcp import cloud_run, monitoring
 from airlock.gcp.model import resource
@@ -76,6 +81,48 @@ def test_a_renewal_that_is_refused_is_one_clear_line(
     with pytest.raises(AirlockError, match="Cloud Run: credentials refused or expired") as error:
         cloud.read(resource("p", "r", "shop"), reach=0.1)
     assert "job is completed" not in str(error.value)
+
+
+# In place of skopeo: it takes no login but one that is handed to it.
+PUSHES = """\
+#!/bin/sh
+for word; do
+  case "$before" in --dest-authfile) login=$word ;; --digestfile) told=$word ;; esac
+  before=$word
+done
+if [ -z "$login" ]; then
+  echo 'level=fatal msg="initiating layer upload: unauthorized: authentication failed"'
+  exit 1
+fi
+stat -c %a "$login" >"$HERE/mode"
+cp "$login" "$HERE/login" && printf sha256:0 >"$told"
+"""
+
+
+@pytest.mark.parametrize(
+    ("registry", "renewed"), [("europe-docker.pkg.dev", True), ("registry.example.com", False)]
+)
+def test_a_login_that_ran_out_in_a_long_build_is_renewed_for_the_push(
+    identity: tuple[Federation, dict[str, str]], tmp_path: Path, registry: str, *, renewed: bool
+) -> None:
+    github, _ = identity
+    tool = tmp_path / "skopeo"
+    tool.write_text(PUSHES)
+    tool.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, "HERE": str(tmp_path)}
+    image = Image(tmp_path, "sha256:0", 1, 1)
+    if not renewed:
+        with pytest.raises(AirlockError, match="the registry refuses the push"):
+            push(image, f"{registry}/p/shop:1", environ)
+        assert github.renewals == 0
+        return
+    github.refusals = 1
+    push(image, f"{registry}/p/shop:1", environ)
+    (host, login), *others = json.loads((tmp_path / "login").read_text())["auths"].items()
+    assert (host, others) == (registry, [])
+    assert base64.b64decode(login["auth"]) == b"oauth2accesstoken:access-1"
+    assert (tmp_path / "mode").read_text() == "600\n"
 
 
 def test_a_token_that_has_expired_is_replaced(

@@ -413,7 +413,7 @@ def test_of_an_image_with_a_secret_nothing_is_pushed_and_nothing_of_the_release_
                 "shop/Dockerfile": "FROM scratch\nCOPY main.py /\nCOPY key.txt /\n",
                 "shop/key.txt": f"{value}\n",
                 "cart/Dockerfile": "FROM scratch\nCOPY main.py /\n",
-                **{f"{key}/main.py": "print()\n" for key in ("shop-1", "cart-2")},
+                **{f"{key}/main.py": "print()\n" for key in ("cart", "shop")},
             }
         )
         before = repository.clone.git("rev-parse", "HEAD")

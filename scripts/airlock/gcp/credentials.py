@@ -23,7 +23,7 @@ from google.auth.exceptions import (
     RefreshError,
     TransportError,
 )
-from google.auth.transport.requests import AuthorizedSession
+from google.auth.transport.requests import AuthorizedSession, Request
 
 from airlock.errors import AirlockError
 from airlock.kit.retry import PASSING, Backoff, call
@@ -138,6 +138,26 @@ def credentials(target: Endpoint) -> Credentials:
         found, [_SCOPE]
     )
     return scoped
+
+
+def access_token() -> str:
+    """Return a new access token of the environment's identity.
+
+    Raises:
+        AirlockError: The environment has none, it is refused, or nobody answers.
+    """
+    found = credentials(Endpoint(_DEFAULTS[IAM], plaintext=False, grpc=False))
+
+    def renew() -> None:
+        found.refresh(Request())  # type: ignore[no-untyped-call]
+
+    try:
+        call(renew, on=is_transient, backoff=Backoff())
+    except GoogleAuthError as error:
+        raise AirlockError(
+            f"Google gives us no new credentials ({type(error).__name__})", fix=_LOGIN
+        ) from None
+    return str(found.token)
 
 
 def session(target: Endpoint) -> requests.Session:

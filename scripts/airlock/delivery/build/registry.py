@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from airlock.delivery.build.process import found, run
+from airlock.delivery.build.login import login
+from airlock.delivery.build.process import Ended, found, run
 from airlock.errors import AirlockError
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _registries(environ: Mapping[str, str]) -> tuple[str, ...]:
 def push(image: Image, reference: str, environ: Mapping[str, str]) -> None:
     """Push an image, and see that the registry took that very one.
 
+    A login that has run out is renewed, where the job's own identity is who logged in.
+
     Args:
         image: What to push.
         reference: Where to, with a tag.
@@ -88,17 +91,21 @@ def push(image: Image, reference: str, environ: Mapping[str, str]) -> None:
     """
     with TemporaryDirectory(prefix="airlock-push-") as scratch:
         told = Path(scratch, "digest")
-        ended = run(
-            [
+
+        def copy(*options: str) -> Ended:
+            command = [
                 # The image is our own, from this disk: no policy about foreign ones is asked.
                 *("skopeo", "--insecure-policy", "--command-timeout", f"{TIMEOUT:.0f}s"),
                 *_registries(environ),
-                *("copy", "--preserve-digests", "--retry-times", str(RETRIES)),
+                *("copy", "--preserve-digests", "--retry-times", str(RETRIES), *options),
                 *("--digestfile", str(told), f"oci:{image.folder}", f"docker://{reference}"),
-            ],
-            environ=environ,
-            timeout=TIMEOUT + 60,
-        )
+            ]
+            return run(command, environ=environ, timeout=TIMEOUT + 60)
+
+        ended = copy()
+        denied = ended.code and _DENIED.search(_words(ended.lines))
+        if denied and (fresh := login(reference, Path(scratch), environ)):
+            ended = copy("--dest-authfile", str(fresh))
         if ended.code:
             raise refused(ended.lines, reference)
         digest = told.read_text(encoding="ascii").strip() if told.is_file() else ""
@@ -108,10 +115,14 @@ def push(image: Image, reference: str, environ: Mapping[str, str]) -> None:
         )
 
 
+def _words(lines: tuple[str, ...]) -> str:
+    said = _MESSAGE.findall("\n".join(lines)) or [*lines[-1:], "skopeo failed"][:1]
+    return said[-1].replace('\\"', '"')
+
+
 def refused(lines: tuple[str, ...], reference: str) -> AirlockError:
     """Return the error that skopeo's last words amount to."""
-    said = _MESSAGE.findall("\n".join(lines)) or [*lines[-1:], "skopeo failed"][:1]
-    words = said[-1].replace('\\"', '"')
+    words = _words(lines)
     if NO_ANSWER.search(words):
         what, fix = "the registry does not answer", "Check `build.repository`, and try again"
     elif _DENIED.search(words):
