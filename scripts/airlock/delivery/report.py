@@ -44,7 +44,8 @@ def rollout_page(outcome: Outcome) -> str:
     candidate = outcome.plan.candidate
     headline = _DOUBTFUL if outcome.doubtful else _HEADLINES[outcome.result]
     share = f" at {outcome.steps[-1].percent} %" if outcome.steps else " before it had traffic"
-    stable = f"`{outcome.stable}`" if outcome.stable else "none, this is the first release"
+    first = "none, this is the first release" if outcome.owner else ""
+    stable = f"`{outcome.stable}`" if outcome.stable else first
     lines = [
         f"## {headline.format(service=service, share=share)}",
         "",
@@ -54,7 +55,7 @@ def rollout_page(outcome: Outcome) -> str:
         *_steps(outcome),
         "",
         f"- candidate: `{candidate}`",
-        f"- stable: {stable}",
+        *((f"- stable: {stable}",) if stable else ()),
         f"- image: `{_code(outcome.plan.image)}`",
     ]
     lines += [f"- setting: {escaped(each)}" for each in outcome.settings]
@@ -82,8 +83,11 @@ def _next(outcome: Outcome) -> str:
     if outcome.result == "failed" and outcome.stable:
         then = f"`{back} --dry-run` says what serves now, and `{back}` goes back, {how}"
         return f"{then}. The job that settles does so by itself."
-    if outcome.result == "rolled-back" and outcome.refused:
-        return "This image is refused from now on: release a new build, or try again with `force`."
+    if outcome.result == "rolled-back":
+        if outcome.refused:
+            then = "release a new build, or try again with `force`"
+            return f"This image is refused from now on: {then}."
+        return "Nothing is held against this image: run the job again to release it."
     if outcome.doubtful:
         return f"Watch it for a while. To go back, run `{back}`, {how}."
     return texts.get(outcome.result, "")

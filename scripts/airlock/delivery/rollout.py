@@ -71,7 +71,7 @@ class Outcome:
         result: How it ended.
         reason: Why, in plain words.
         plan: What it set out to do.
-        stable: Revision it started from; empty for a first release.
+        stable: Revision it started from; empty for a first release, or where nothing began.
         url: The service's URL; empty if it has none.
         steps: What was watched, in order.
         smoke: How the smoke tests went; None if they were not reached.
@@ -80,7 +80,8 @@ class Outcome:
         settings: How the candidate differs from what ran, in plain words.
         refused: Whether the image is remembered as bad, and refused the next time.
         lease: Until when the next call of step mode has to come, in seconds since the Unix epoch.
-        owner: Who runs it; of one that waits for an approval, who has to ask for that.
+        owner: Who runs it; of one that waits for an approval, who has to ask for that. Empty where
+            nothing began.
     """
 
     result: Result
@@ -422,23 +423,23 @@ class Rollout:
 
     def _outcome(self, result: Result, reason: str) -> Outcome:
         view = self._seen.view
-        record = read(view) if view else None
-        ours = record and record.rollout == self._plan.identity.rollout
-        newest = self._seen.last or record
+        newest = self._seen.last or (read(view) if view else None)
+        # Of one that somebody else began there is nothing to say here.
+        record = newest if newest and newest.rollout == self._plan.identity.rollout else None
         return Outcome(
             result=result,
             reason=reason,
             plan=self._plan,
-            stable=record.stable if record and ours else "",
+            stable=record.stable if record else "",
             url=view.uri if view else "",
             steps=self._journal.steps,
             smoke=self._seen.smoke,
             decisions=self._journal.decisions,
             looks=self._journal.looks,
             settings=self._journal.settings,
-            refused=newest is not None and digest(self._plan.image) in newest.rejected,
-            lease=newest.lease if newest else 0.0,
-            owner=newest.owner if newest else "",
+            refused=record is not None and digest(self._plan.image) in record.rejected,
+            lease=record.lease if record else 0.0,
+            owner=record.owner if record else "",
         )
 
 

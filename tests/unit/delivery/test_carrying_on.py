@@ -154,6 +154,7 @@ def test_in_step_mode_the_call_that_stops_asks_and_the_others_wait() -> None:
     for number in range(1, 6):
         world.clock.sleep(600)
         outcomes.append(rollout(world, with_plan=gated(number)))
+    assert {each.stable for each in outcomes} == {"shop-old"}
     results = [(each.result, each.asks) for each in outcomes]
     assert results[:2] == [("in-progress", False)] * 2
     assert results[2:] == [("waiting", True), ("waiting", False), ("waiting", False)]

@@ -66,7 +66,7 @@ def test_a_page_says_what_somebody_has_to_do_now(result: str, told: str) -> None
     keyed = replace(ended.plan, key="shop-eu")
     page = rollout_page(replace(ended, plan=keyed, refused=True, lease=79_200.0 + 86_400))
     assert told in page
-    assert "refused" not in rollout_page(outcome("rolled-back"))
+    assert "Nothing is held against this image: run the" in rollout_page(outcome("rolled-back"))
 
 
 def test_a_failed_tests_output_cannot_write_markdown() -> None:
