@@ -12,6 +12,7 @@ from airlock.delivery.journal import Decision, StepLog
 from airlock.delivery.judging.judge import Look
 from airlock.delivery.plan import Identity, plan
 from airlock.delivery.rollout import Outcome
+from airlock.delivery.settle import Settled
 from airlock.github.api import connect
 from airlock.github.runner import Runner
 from contract.github_work import REPO
@@ -81,6 +82,23 @@ def test_a_release_is_a_deployment_and_a_comment_on_the_merged_request(
     assert next(iter(deployment.get_statuses())).state == "success"
     (comment,) = repo.get_issue(number).get_comments()
     assert "## ✅ shop: promoted" in comment.body
+
+
+def test_a_release_that_nobody_ended_is_a_failed_deployment_once_it_is_settled(
+    github: GitHubStandIn, number: int
+) -> None:
+    commit = github.merge_pull_request(REPO, number)
+    console = RunnerConsole(Runner(io.StringIO(), live=True))
+    Announcer(console, environ(github), "shop", SERVICE, commit).begin()
+    done = Settled("p/services/shop", True, "left open; now it is shop-old 100 %", commit=commit)
+    Announcer(console, environ(github), "shop", SERVICE, commit).settled(done)
+    repo = connect(github.environ(), github.environ()["GITHUB_TOKEN"]).get_repo(REPO)
+    (deployment,) = repo.get_deployments(environment="production/shop")
+    last, first = deployment.get_statuses()
+    assert (first.state, last.state) == ("in_progress", "failure")
+    assert last.description == "left open; now it is shop-old 100 %"
+    (comment,) = repo.get_issue(number).get_comments()
+    assert "## 🧹 shop: traffic put right" in comment.body
 
 
 def test_a_commit_without_a_request_gets_no_comment(github: GitHubStandIn, work: Work) -> None:

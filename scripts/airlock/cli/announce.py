@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from airlock.delivery.report import rollout_page
+from airlock.delivery.report import rollout_page, settled_page
 from airlock.errors import AirlockError
 from airlock.github.api import connect
 from airlock.github.comment import sticky_comment
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airlock.config import Service
     from airlock.delivery.model import Result
     from airlock.delivery.rollout import Outcome
+    from airlock.delivery.settle import Settled
     from airlock.github.deployments import State
 
 T = TypeVar("T")
@@ -62,35 +63,39 @@ class Announcer:
 
     def begin(self) -> None:
         """Announce the deployment, or find the one that an earlier job announced."""
-
-        def announce() -> Deployment:
-            deployments = self._deployments()
-            made = deployments.begin(self._commit, f"{self._key}, in steps")
-            deployments.say(
-                made, "in_progress", "releasing in steps", url="", log_url=self._log_url
-            )
-            return made
-
-        self._deployment = self._try(announce)
+        self._find()
+        self._say("in_progress", "releasing in steps", "")
 
     def end(self, outcome: Outcome) -> None:
         """Say how it ended: the deployment's status, and a comment on the merged pull request."""
-        state, made = _STATES[outcome.result], self._deployment
+        self._say(_STATES[outcome.result], outcome.reason, outcome.url)
+        if outcome.result != "in-progress" and (outcome.result != "waiting" or outcome.asks):
+            self._try(lambda: self._comment(rollout_page(outcome)))
+
+    def settled(self, done: Settled) -> None:
+        """Say of a release that nobody ended that its traffic was put back."""
+        self._find()
+        self._say("failure", done.text, done.url)
+        self._try(lambda: self._comment(settled_page(done)))
+
+    def _find(self) -> None:
+        self._deployment = self._try(
+            lambda: self._deployments().begin(self._commit, f"{self._key}, in steps")
+        )
+
+    def _say(self, state: State, why: str, url: str) -> None:
+        made = self._deployment
         if made is not None:
             self._try(
-                lambda: self._deployments().say(
-                    made, state, outcome.reason, url=outcome.url, log_url=self._log_url
-                )
+                lambda: self._deployments().say(made, state, why, url=url, log_url=self._log_url)
             )
-        if outcome.result != "in-progress" and (outcome.result != "waiting" or outcome.asks):
-            self._try(lambda: self._comment(outcome))
 
-    def _comment(self, outcome: Outcome) -> None:
+    def _comment(self, page: str) -> None:
         api = connect(self._environ, self._token)
         number = merged_request(api, self._repository, self._commit)
         if not number:
             return
-        page = f"{rollout_page(outcome)}\n[The run]({self._log_url})\n"
+        page = f"{page}\n[The run]({self._log_url})\n"
         marker = f"<!-- airlock:release:{self._key} -->"
         made = sticky_comment(
             api, self._repository, number, marker, page, full_list_url=self._log_url

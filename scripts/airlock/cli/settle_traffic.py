@@ -10,6 +10,7 @@ from dataclasses import replace
 import click
 
 from airlock.cli import ERROR, OK
+from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
 from airlock.cli.release import all_chosen, services_options
 from airlock.clock import clock_from
@@ -84,6 +85,7 @@ def command(service: str, config: str, rollout: str, *, keep_waiting: bool) -> i
         console.info(settled.text if len(targets) == 1 else f"{target.key}: {settled.text}")
         if settled.changed:
             console.summary(settled_page(settled))
+            Announcer(console, environ, target.key, target.config, settled.commit).settled(settled)
     console.output("changed", "true" if any(each.changed for each in done) else "false")
     console.output("reason", "; ".join(each.text for each in done))
     console.output("waiting", json.dumps(waiting))

@@ -34,12 +34,16 @@ class Settled:
         changed: Whether there was anything to do.
         text: What was done, or why nothing was.
         waits: Whether it waits for an approval that this run has to ask for.
+        commit: What was being released where that has been put back; empty if it is not known.
+        url: The service's URL.
     """
 
     service: str
     changed: bool
     text: str
     waits: bool = False
+    commit: str = ""
+    url: str = ""
 
 
 def may_settle(record: Record | None, who: Identity, now: float) -> tuple[bool, str]:
@@ -127,7 +131,7 @@ def settle(
         return Settled(service, False, f"{why}, but {done.reason}, which stays")
     after = described(writes.intended(done))
     text = f"{after} stays" if after == before else f"traffic was {before}, now it is {after}"
-    return Settled(service, True, f"{why}; {text}")
+    return Settled(service, True, f"{why}; {text}", commit=done.commit, url=view.uri)
 
 
 def _refuse_if_unfit(cloud: Cloud, view: ServiceView, record: Record, key: str) -> None:
