@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airlock.cli import run
+from airlock.leaks.decode import budget
+from airlock.leaks.engine import scan
 from airlock.leaks.engine.cache import code
 from airlock.leaks.ruleset.load import packed, ruleset
 from contract.gate import HOME, Ran, airlock, pull_request
-from unit.leaks.support import Repository, token
+from unit.leaks.support import Repository, rand, token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -204,6 +207,38 @@ def test_no_value_is_said(attack: Attack) -> None:
     said = attack.ran.everything()
     names: Iterable[str] = (*NAMES, "message", *(f"many{number}" for number in range(TOKENS)))
     assert [name for name in names if token(name)[4:] in said] == []
+
+
+@pytest.mark.parametrize("runner", [True, False])
+def test_what_is_more_than_a_scan_looks_at_is_no_pass(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    runner: bool,
+) -> None:
+    monkeypatch.setattr(scan, "Patience", lambda: budget.Patience(3))
+    repo = Repository.create(tmp_path / "repo")
+    repo.commit("base", a__txt="a\n")
+    flood = "".join(f"password = '{rand(f'flood{number}', 14)}'\n" for number in range(20))
+    repo.commit("flood", flood__txt=flood)
+    files = {name: tmp_path / name for name in ("summary", "output", "json", "state")}
+    places = {"GITHUB_OUTPUT": files["output"], "GITHUB_STEP_SUMMARY": files["summary"]}
+    environ = {"GITHUB_ACTIONS": str(runner).lower(), "AIRLOCK_HOME": HOME}
+    for name, value in {**environ, **places}.items():
+        monkeypatch.setenv(name, str(value))
+    options = ("--json", str(files["json"]), "--state", str(files["state"]))
+    assert run(["scan-secrets", "--source", "history", "--path", str(repo.root), *options]) == 2
+    said = "".join(capsys.readouterr())
+    document = json.loads(files["json"].read_text())
+    (left,) = document["not_scanned"]
+    assert left.startswith("flood.txt: more places promise a secret")
+    assert document["verdict"].endswith("but not everything could be scanned")
+    for shown in [said, *([html.unescape(files["summary"].read_text())] if runner else [])]:
+        assert "but not everything could be scanned" in shown
+        assert "flood.txt: more places promise a secret" in " ".join(shown.split())
+    # The next scan begins where this one did.
+    assert not files["state"].exists()
 
 
 @pytest.fixture

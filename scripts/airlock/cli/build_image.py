@@ -269,7 +269,11 @@ class _Building:
         self.console.annotate([Annotation("warning", why, "Layers are not kept")])
 
     def _scan(self, image: layout.Image, traces: Traces) -> Result:
-        """Look at every layer, and return what is found."""
+        """Look at every layer, and return what is found.
+
+        Raises:
+            AirlockError: There is more of it than is looked at.
+        """
         from airlock.cli.scan_jobs import Asked, job  # noqa: PLC0415 - a wrong order needs none
         from airlock.cli.scan_run import scan  # noqa: PLC0415 - see above
 
@@ -285,6 +289,8 @@ class _Building:
         )
         today = clock_from(self.environ).today()
         found = scan(work, self.config, today=today, environ=self.environ, console=self.console)
+        for what in found.result.unread:
+            raise AirlockError(what, where=work.label)
         return found.result
 
     def _show(self, result: Result) -> None:

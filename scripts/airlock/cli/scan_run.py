@@ -37,6 +37,11 @@ NOTES = 20
 """Files that were not decoded to their end and are named."""
 
 _TICK = 0.2
+_WEARY = (
+    "more places promise a secret in nobody's format, or are encoded, than a scan looks at. Known"
+    " formats were looked for all the same. If it is data, name it in scan.exclude on the base"
+    " branch"
+)
 
 
 class Scanned(msgspec.Struct, frozen=True):
@@ -111,7 +116,9 @@ def scan(
     terms = Terms(trusted=known, prints=prints, scrub=scrub, today=today, head=head)
     verdict = judge(collected, terms)
     prints.remember()
-    job.done()
+    unread = _unread(engine)
+    if not unread:
+        job.done()
     review = _review(job, known, config_path)
     remarks = [
         *known.remarks,
@@ -138,6 +145,7 @@ def scan(
         unlisted=verdict.unlisted,
         remarks=tuple(scrub(remark) for remark in remarks),
         broken=scrub(review.broken),
+        unread=tuple(scrub(what) for what in unread),
     )
     return Scanned(result, verdict, known)
 
@@ -230,6 +238,13 @@ def _unfinished(engine: Engine, tally: Tally) -> list[str]:
     rest = [f"{more:,} more files were not decoded to their end"] if more > 0 else []
     unread = [f"{tally.unread:,} more remarks of this kind"] if tally.unread else []
     return [*told, *rest, *tally.remarks, *unread]
+
+
+def _unread(engine: Engine) -> list[str]:
+    paths = sorted(engine.unread)
+    told = [f"{path or 'text outside files'}: {_WEARY}" for path in paths[:NOTES]]
+    more = len(paths) - NOTES
+    return [*told, *([f"{more:,} more files: as above"] if more > 0 else [])]
 
 
 def _unlisted(verdict: Verdict) -> list[str]:

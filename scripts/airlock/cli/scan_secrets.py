@@ -209,7 +209,7 @@ def command(
         console.output("comment", told)
     if scanned.result.blocking:
         return FAILED
-    return ERROR if scanned.result.broken else OK
+    return ERROR if scanned.result.broken or scanned.result.unread else OK
 
 
 def _say(result: Result, sarif: str, console: Console, environ: Mapping[str, str]) -> None:
@@ -229,8 +229,8 @@ def _say(result: Result, sarif: str, console: Console, environ: Mapping[str, str
     console.output("commits", str(result.figures.commits))
     console.output("sarif", sarif)
     console.info(f"{words.headline(result)}. {words.counts(result)}.")
-    if result.broken:
-        console.error(result.broken)
+    for problem in (*([result.broken] if result.broken else []), *result.unread):
+        console.error(problem)
 
 
 def _import(scanned: Scanned, folder: Path, console: Console) -> int:
@@ -277,7 +277,7 @@ def _comment(
 
     if mode == "never" or not isinstance(event, PullRequest):
         return "none"
-    wanted = mode == "always" or bool(found.blocking or found.broken)
+    wanted = mode == "always" or bool(found.blocking or found.broken or found.unread)
     token = environ.get("AIRLOCK_TOKEN", "")
     if not token:
         if wanted:

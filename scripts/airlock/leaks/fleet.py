@@ -189,6 +189,7 @@ def merge(planned: Sequence[Sequence[Slice]], outcomes: Mapping[tuple[str, int],
             continue
         merged = results[name] = united(scanned)
         failures += [f"{name}: {merged.broken}"] if merged.broken else []
+        failures += [f"{name}: {what}" for what in merged.unread]
         # A part may well hold no commit; all of them together hold some.
         if len(scanned) == len(found) and not merged.figures.commits:
             failures.append(f"{name}: nothing was read: there are no commits")
@@ -210,6 +211,7 @@ def united(results: Sequence[Result]) -> Result:
         unlisted=sum(result.unlisted for result in results),
         remarks=tuple(remarks),
         broken=next((result.broken for result in results if result.broken), ""),
+        unread=tuple(dict.fromkeys(what for result in results for what in result.unread)),
         figures=Figures(
             commits=sum(f.commits for f in figures),
             files=sum(f.files for f in figures),

@@ -24,6 +24,8 @@ OVERLAP = 16 * 1024
 """Bytes that the next window of a member repeats."""
 
 _CHUNK = 256 * 1024
+_SPARSE = 256
+"""Bytes for which one place more may be looked at."""
 
 Read = Callable[[int], bytes]
 """Returns some bytes, at most as many as asked for; none at the end."""
@@ -31,6 +33,30 @@ Read = Callable[[int], bytes]
 
 class BrokenError(Exception):
     """Packed data is not what its head says, or it ends too early."""
+
+
+class Patience(msgspec.Struct):
+    """What a whole scan may still look at of what takes long, whatever its files are like.
+
+    Where a text promises a secret in nobody's format, or is decoded, that costs half a millisecond.
+    Trees and histories have such a place in 1,500 bytes, or more, of what is handed to the engine;
+    dense ones are small. Who wants to be slow can have one in ten.
+
+    Args:
+        left: Places. Several threads may take a few too many.
+    """
+
+    left: float = 100_000
+
+    def grant(self, size: int) -> None:
+        """Allow for `size` bytes more that are read."""
+        self.left += size / _SPARSE
+
+    def take(self, wanted: int) -> int:
+        """Return how many of so many places are to be looked at."""
+        given = max(0, min(wanted, int(self.left)))
+        self.left -= given
+        return given
 
 
 class Budget(msgspec.Struct):
@@ -45,17 +71,22 @@ class Budget(msgspec.Struct):
         looks: Places in what was unpacked or decoded that may still be looked at for a generic
             secret: each costs more than a thousand bytes of other text.
         notes: What was left out, and why, for people; nothing of the file's own text.
+        patience: Of the scan that the file belongs to.
+        short: Whether that ran out in this file.
     """
 
     room: int
     members: int = 50_000
     looks: int = 50_000
     notes: set[str] = msgspec.field(default_factory=set)
+    patience: Patience = msgspec.field(default_factory=Patience)
+    short: bool = False
 
     @classmethod
-    def of(cls, size: int) -> Budget:
+    def of(cls, size: int, patience: Patience | None = None) -> Budget:
         """Return the budget of a file of `size` bytes: 200 times that, within 16 and 512 MiB."""
-        return cls(min(max(200 * size, 16 * MIB), 512 * MIB))
+        room = min(max(200 * size, 16 * MIB), 512 * MIB)
+        return cls(room, patience=patience or Patience())
 
     def left(self) -> bool:
         """Tell whether anything more may be unpacked."""
@@ -79,6 +110,12 @@ class Budget(msgspec.Struct):
             places = places[: self.looks]
         self.looks -= len(places)
         return places
+
+    def endure(self, places: list[int]) -> list[int]:
+        """Return `places`, cut where the scan's patience ends."""
+        given = self.patience.take(len(places))
+        self.short = self.short or given < len(places)
+        return places[:given]
 
     def windows(self, read: Read) -> Iterator[bytes]:
         """Yield what `read` gives until it gives nothing or breaks, in windows that overlap.

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from airlock.leaks import decode
 from airlock.leaks.accept import pragma
 from airlock.leaks.decode import kinds
-from airlock.leaks.decode.budget import Budget
+from airlock.leaks.decode.budget import Budget, Patience
 from airlock.leaks.detection import Detection
 from airlock.leaks.engine.allow import Allowed
 from airlock.leaks.engine.confirm import Confirmer, Span, guessed, lone, names, readable
@@ -75,17 +75,28 @@ class Engine:
     Args:
         rules: What to look for; our own catalogue if None.
         cache: Where compiled forms are kept.
+        patience: How much that takes long is looked at, over all pieces.
 
     Attributes:
         notes: What was not decoded to its end, and why: path and reason; no text of a file.
+        unread: Paths of what was read for providers' formats only from somewhere on, because there
+            was more that takes long than a scan puts up with.
     """
 
-    def __init__(self, rules: RuleSet | None = None, *, cache: Cache | None = None) -> None:
+    def __init__(
+        self,
+        rules: RuleSet | None = None,
+        *,
+        cache: Cache | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         if rules is None:
             from airlock.leaks.ruleset.load import load  # noqa: PLC0415 - it uses our cache
 
             rules = load(cache)
         self.notes: set[tuple[str, str]] = set()
+        self.unread: set[str] = set()
+        self._patience = patience or Patience()
         self._rules = Shelf.of(rules.rules)
         self._everywhere = tuple(Allowed(allowance) for allowance in rules.allowances)
         self._confirmers: dict[int, Confirmer] = {}
@@ -104,13 +115,16 @@ class Engine:
 
     def scan(self, piece: Piece) -> list[Detection]:
         """Return what `piece` holds, in the order of its text."""
-        budget = Budget.of(len(piece.text))
+        self._patience.grant(len(piece.text))
+        budget = Budget.of(len(piece.text), self._patience)
         text = _Text(piece.place, piece.text, piece.line, piece.whole, piece.more, 0, budget)
         found = self._read(text, piece.hits)
         if piece.place.kind == "name":
             found += self._by_name(piece)
         if budget.notes and len(self.notes) < _NOTES:
             self.notes.update((piece.place.path, note) for note in budget.notes)
+        if budget.short and len(self.unread) < _NOTES:
+            self.unread.add(piece.place.path)
         return found
 
     def _by_name(self, piece: Piece) -> list[Detection]:
@@ -150,9 +164,8 @@ class Engine:
         for place, ends in hits.rules.items():
             confirmer = self._confirmers.get(place) or self._confirmer(place)
             yield from confirmer.spans(text.text, ends, text.place, more=text.more)
-        # What a file holds as it is may be as slow as it is long; what it unpacks to may not.
         generic = text.budget.look(hits.generic) if text.depth else hits.generic
-        if generic:
+        if generic := text.budget.endure(generic):
             yield from guessed(text.text, generic, text.place, self._everywhere, more=text.more)
 
     def _confirmer(self, place: int) -> Confirmer:
@@ -175,6 +188,8 @@ class Engine:
         """Return the encoded stretches that hold something, and what."""
         found = []
         for region in decode.regions(text.text, hits.decode):
+            if not text.budget.endure([region.end]):
+                break
             inner = _Text(
                 place=text.place,
                 text=text.budget.take(region.text),

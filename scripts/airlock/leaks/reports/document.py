@@ -32,6 +32,7 @@ def document(result: Result) -> dict[str, Any]:
         "unlisted": result.unlisted,
         "remarks": list(result.remarks),
         "broken_configuration": result.broken,
+        "not_scanned": list(result.unread),
     }
 
 

@@ -36,6 +36,7 @@ def parsed(document: Any) -> Result:
         unlisted=raw.unlisted,
         remarks=raw.remarks,
         broken=raw.broken_configuration,
+        unread=raw.not_scanned,
     )
 
 
@@ -50,3 +51,4 @@ class _Document(msgspec.Struct, kw_only=True):
     unlisted: int
     remarks: tuple[str, ...]
     broken_configuration: str
+    not_scanned: tuple[str, ...] = ()

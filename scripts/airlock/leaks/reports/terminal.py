@@ -54,11 +54,13 @@ def terminal(result: Result, *, colour: bool, width: int = 0) -> str:
         )
         return [paint(line, *styles) for line in lines]
 
-    bad = bool(result.blocking or result.broken)
+    bad = bool(result.blocking or result.broken or result.unread)
     mark, style = ("✗", "red") if bad else ("✓", "green")
     lines = wrap(f"{mark} {words.headline(result)}", "", style, "bold")
     if result.broken:
         lines += wrap(result.broken, "  ", "red", hang="")
+    for what in result.unread:
+        lines += wrap(f"Not scanned: {what}", "  ", "red")
     for finding in result.blocking[:BLOCKING]:
         lines += ["", *_full(finding, result, paint, wrap)]
     lines += _rest(len(result.blocking) - BLOCKING, "leaked secret", paint)

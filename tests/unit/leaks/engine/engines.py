@@ -16,6 +16,7 @@ from airlock.leaks.piece import Piece, Place
 from airlock.leaks.ruleset.model import Allowance, Rule, RuleSet
 
 if TYPE_CHECKING:
+    from airlock.leaks.decode.budget import Patience
     from airlock.leaks.detection import Detection
 
 TOKEN = Rule(
@@ -63,7 +64,9 @@ _ALL = (
 _NOWHERE = r"\A\z"
 
 
-def engine(*rules: Rule, allowances: tuple[Allowance, ...] = ()) -> Engine:
+def engine(
+    *rules: Rule, allowances: tuple[Allowance, ...] = (), patience: Patience | None = None
+) -> Engine:
     """Return an engine with some of the rules above, or with variants that have their regexes.
 
     All regexes are in it, so that the tests compile one database; the others are for no file.
@@ -73,7 +76,7 @@ def engine(*rules: Rule, allowances: tuple[Allowance, ...] = ()) -> Engine:
     named = (rule for rule in rules if not rule.regex)
     ruleset = RuleSet(rules=(*every, *named), allowances=allowances, digest="")
     assert set(given) - {""} <= {rule.regex for rule in _ALL}
-    return Engine(ruleset, cache=_cache())
+    return Engine(ruleset, cache=_cache(), patience=patience)
 
 
 @functools.cache

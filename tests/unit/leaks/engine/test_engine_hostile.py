@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airlock.leaks.decode.budget import Patience
 from airlock.leaks.engine.confirm import STRIDE
 from airlock.leaks.ruleset.model import Allowance
 from unit.leaks.engine.engines import (
@@ -29,6 +30,7 @@ from unit.leaks.engine.engines import (
     piece,
     values,
 )
+from unit.leaks.support import rand
 
 if TYPE_CHECKING:
     from airlock.leaks.engine.scan import Engine
@@ -56,6 +58,26 @@ def test_many_tokens_in_one_line_take_little_memory_each() -> None:
     tracemalloc.stop()
     assert size / len(kept) < 3000
     assert peak / len(kept) < 6000
+
+
+def flood(seed: str, count: int) -> str:
+    return "".join(f"password = '{rand(f'{seed}{number}', 14)}'\n" for number in range(count))
+
+
+def test_a_scan_looks_at_so_many_places_and_says_where_it_stopped() -> None:
+    weary = engine(TOKEN, patience=Patience(60))
+    assert len(weary.scan(piece(flood("a", 15), "first.txt"))) == 15
+    assert not weary.unread
+    text = flood("b", 60) + "tok_a1B2c3"
+    found = weary.scan(piece(text, "flood.txt"))
+    # A place more for each 256 bytes; a provider's format is found in any case.
+    assert 5 < len(found) < 40
+    assert found[-1].secret.reveal() == "tok_a1B2c3"
+    assert weary.unread == {"flood.txt"}
+    coded = base64.b64encode(b"key: tok_a1B2c3\n" * 3)
+    assert engine(TOKEN).scan(piece(coded))
+    assert not weary.scan(piece(coded, "coded.txt"))
+    assert weary.unread == {"flood.txt", "coded.txt"}
 
 
 def test_many_lines_that_look_like_something() -> None:
