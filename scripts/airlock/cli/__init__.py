@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from airlock import __version__
+from airlock.cli.concealed import conceal
 from airlock.cli.console import console_for
 from airlock.errors import AirlockError
 
@@ -35,6 +36,9 @@ ERROR = 2
 
 INTERRUPTED = 130
 """Ended by SIGINT, as shells report it."""
+
+_CONCEALED = {"Contain", "Release"}
+"""Sections whose commands hold credentials beside code that is not ours, or those of a purge."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -148,6 +152,8 @@ def run(argv: Sequence[str], *, group: click.Group | None = None) -> int:
     """
     # A crash must not leave what was read in a file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if argv and argv[0] in COMMANDS and COMMANDS[argv[0]].section in _CONCEALED:
+        conceal()
     console = console_for(os.environ)
     try:
         result = (group or airlock).main(
