@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
@@ -68,6 +69,10 @@ class Console(Protocol):
 
     def progress(self, title: str) -> contextlib.AbstractContextManager[Progress]:
         """Show a long wait; leave the context when it is over."""
+        ...
+
+    def waiting(self, text: str) -> contextlib.AbstractContextManager[None]:
+        """Say what is waited for, should it last; leave the context when it is over."""
         ...
 
 
@@ -136,6 +141,12 @@ class RunnerConsole:
         """Log a line whenever the text changes, inside one group."""
         with self._runner.group(title):
             yield _Lines(self._runner)
+
+    @contextlib.contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Log one line, late."""
+        with _late(lambda: self._runner.log(text)):
+            yield
 
 
 class _Lines:
@@ -232,6 +243,19 @@ class TerminalConsole:
         finally:
             bar.stop()
 
+    @contextlib.contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Show a line, late, that disappears when the wait is over; none off a terminal."""
+        if not self.watched():
+            yield
+            return
+        try:
+            with _late(lambda: self.text(f"{_printable(text)} …")) as shown:
+                yield
+        finally:
+            if shown.is_set():
+                self.text("\r\x1b[2K")  # ECMA-48: erase the line
+
     def bar(self) -> RichProgress:
         """Return a bar that is drawn."""
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -245,6 +269,24 @@ class TerminalConsole:
     def watched(self) -> bool:
         """Tell whether a person looks at it."""
         return self._stream.isatty()
+
+
+@contextlib.contextmanager
+def _late(say: Callable[[], None]) -> Iterator[threading.Event]:
+    """Call `say` once the context has lasted `LATE`; yield whether it was called."""
+    shown = threading.Event()
+
+    def due() -> None:
+        shown.set()
+        say()
+
+    timer = threading.Timer(LATE, due)
+    timer.start()
+    try:
+        yield shown
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 class _Bar:

@@ -37,6 +37,7 @@ NOTES = 20
 """Files that were not decoded to their end and are named."""
 
 _TICK = 0.2
+_COMPILING = "Compiling the rules"
 _WEARY = (
     "more places promise a secret in nobody's format, or are encoded, than a scan looks at. Known"
     " formats were looked for all the same. If it is data, name it in scan.exclude on the base"
@@ -79,13 +80,14 @@ def scan(
     # Before the first commit there is nothing to trust, and nothing to say about it.
     if job.git and (job.trusted or job.source == "change"):
         known = trusted.read(job.git, job.trusted, config_path)
-    rules, remarks = _rules(known, cache)
+    with console.waiting(f"{_COMPILING}, which this machine then keeps" if cache else _COMPILING):
+        rules, remarks = _rules(known, cache)
+        engine = _engine(rules, cache)
     if cache is None:
         remarks.append(
             "Compiled rules are kept nowhere, so that each scan makes them anew: set AIRLOCK_HOME"
             " to a folder of your own"
         )
-    engine = _engine(rules, cache)
     tally, excluded = Tally(), set[str]()
 
     def skips(path: str) -> bool:

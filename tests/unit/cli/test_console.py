@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airlock.cli import console as cli_console
 from airlock.cli.console import RunnerConsole, TerminalConsole, console_for
 from airlock.github.runner import Annotation
 
@@ -132,3 +134,39 @@ def test_a_terminal_leaves_out_what_it_cannot_draw_and_unfolds_what_it_cannot_fo
     said = stream.getvalue()
     assert "xychart" not in said
     assert ("Why" in said, "So" in said, "details" in said) == (True, True, False)
+
+
+class Watched(Terminal):
+    """A terminal of which somebody sees when something is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def write(self, text: str) -> int:
+        done = super().write(text)
+        self.written.set()
+        return done
+
+
+@pytest.mark.parametrize("runner", [True, False])
+def test_what_is_waited_for_is_said_if_it_lasts(
+    monkeypatch: pytest.MonkeyPatch, *, runner: bool
+) -> None:
+    stream = Watched()
+    console = console_for({"GITHUB_ACTIONS": "true"} if runner else {}, stream)
+    with console.waiting("Compiling"):
+        pass
+    assert stream.getvalue() == ""
+    monkeypatch.setattr(cli_console, "LATE", 0.0)
+    with console.waiting("Compiling"):
+        assert stream.written.wait(60)
+    assert stream.getvalue() == ("Compiling\n" if runner else "Compiling …\r\x1b[2K")
+
+
+def test_nothing_is_said_where_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_console, "LATE", 0.0)
+    stream = io.StringIO()
+    with console_for({}, stream).waiting("Compiling"):
+        pass
+    assert stream.getvalue() == ""
