@@ -12,6 +12,7 @@ import pickle
 import quopri
 import sqlite3
 import tempfile
+import textwrap
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,6 +138,41 @@ def _deb(token: str) -> bytes:
     return b"!<arch>\n" + b"".join(members)
 
 
+def _odf(token: str) -> bytes:
+    cut = f"{token[:9]}<text:span text:style-name='T1'>{token[9:20]}</text:span>{token[20:]}"
+    return zipped({"content.xml": f"<text:p>{cut}</text:p>".encode()})
+
+
+def _folded(token: str) -> bytes:
+    lines = textwrap.wrap(base64.b64encode(text(token)).decode(), 30)
+    return ("data: >-\n" + "".join(f"  {line}\n" for line in lines) + "next: 1\n").encode()
+
+
+def _traffic(token: str) -> bytes:
+    body = base64.b64encode(json.dumps({"access_token": token}).encode()).decode()
+    return json.dumps({"response": {"content": {"encoding": "base64", "text": body}}}).encode()
+
+
+def _terraform(token: str) -> bytes:
+    script = base64.b64encode(f"#!/bin/sh\nexport GITHUB_TOKEN={token}\n".encode()).decode()
+    return json.dumps({"version": 4, "attributes": {"user_data_base64": script}}).encode()
+
+
+def _postman(token: str) -> bytes:
+    bearer = [{"key": "token", "value": token, "type": "string"}]
+    return json.dumps({"auth": {"type": "bearer", "bearer": bearer}}).encode()
+
+
+def _page_of_a_notebook(token: str) -> bytes:
+    page = base64.b64encode(b"%PDF" + bytes(30) + assignment(token) + bytes(30)).decode()
+    return json.dumps({"cells": [{"outputs": [{"data": {"application/pdf": page}}]}]}).encode()
+
+
+def _picture(token: str) -> bytes:
+    comment = b"tEXtComment\0" + token.encode()
+    return b"\x89PNG\r\n\x1a\n" + len(comment).to_bytes(4) + comment + bytes(4)
+
+
 def _bundle(token: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         repo = hiding.Repo(Path(folder) / "old")
@@ -189,6 +225,19 @@ plain("JSON in JSON", "nested.json", _nested)
 plain("joined literals", "joined.py", _joined)
 plain("joined literals over lines", "joined.js", _joined_lines)
 
+plain("Markdown's escapes", "notes.md", lambda t: b"Use " + t.replace("_", "\\_").encode() + b"\n")
+plain("base64 in a folded YAML text", "folded.yaml", _folded)
+plain("body in recorded traffic (HAR)", "session.har", _traffic)
+plain("start script in Terraform's state", "terraform.tfstate", _terraform)
+plain("collection of Postman", "shop.postman_collection.json", _postman)
+plain("page in a notebook", "paged.ipynb", _page_of_a_notebook)
+plain("comment of a picture", "logo.png", _picture)
+plain(
+    "git's own credentials", ".git-credentials", lambda t: f"https://bot:{t}@github.com\n".encode()
+)
+plain("map of names", ".mailmap", lambda t: f"Ada <ada@example.com> <{t}@example.com>\n".encode())
+plain("setting of an attribute", "deep/.gitattributes", lambda t: f"*.x filter={t}\n".encode())
+
 # Archives.
 
 plain("zip in tar.gz", "outer.tgz", lambda t: tarred({"a.zip": zipped({"a.py": assignment(t)})}))
@@ -204,6 +253,12 @@ plain("comment of a zip", "comment.zip", lambda t: zipped({"a": b"hello\n"}, t.e
 plain("spreadsheet", "plan.xlsx", lambda t: zipped({"xl/sharedStrings.xml": _strings(t)}))
 plain(
     "text that a word processor cut", "cut.docx", lambda t: zipped({"word/document.xml": _cut(t)})
+)
+plain("OpenDocument text that was cut", "plan.odt", _odf)
+plain(
+    ".env in a zip in a docx",
+    "embedded.docx",
+    lambda t: zipped({"word/embeddings/a.zip": zipped({".env": assignment(t)})}),
 )
 plain("PDF", "report.pdf", _pdf)
 plain("Debian package", "tool.deb", _deb)

@@ -29,6 +29,8 @@ _BACKSLASH = (
     _WORD + rb"\\u00(?:2[bBdDeEfF]|3[aAdD]|5[fF]|40)",
     _WORD + rb"\\{1,7}/[0-9A-Za-z+]",
     rb"https?:\\{1,7}/\\{1,7}/",
+    # What writes Markdown or TeX escapes the only sign that many tokens have.
+    rb"[0-9A-Za-z]\\_[0-9A-Za-z]{16}",
     # A quoted value inside a quoted text.
     rb"[:=] {0,2}\\{1,7}[\"']" + _VALUE,
     # A private key on one line.
@@ -36,7 +38,7 @@ _BACKSLASH = (
 )
 _ESCAPE = re.compile(
     rb"""\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})"""
-    rb"""|([0-3][0-7]{2})|([nrt])|(["'`/\\$&@:;=<>#!%+.-])|(\r?\n))"""
+    rb"""|([0-3][0-7]{2})|([nrt])|(["'`/\\$&@:;=<>#!%+._-])|(\r?\n))"""
 )
 _CONTROL = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _KEY_END = re.compile(rb"-----END [A-Z0-9 ]{0,40}-----")

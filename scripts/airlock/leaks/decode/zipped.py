@@ -30,6 +30,9 @@ _FIELD = struct.Struct("<HH")
 _RUNS = re.compile(
     rb"(?<=[0-9A-Za-z_/+=.-])</([wa]):t></\1:r>"
     rb"(?:<(?!/?\1:p\b)[^<>]{0,200}>){0,30}?<\1:t(?: [^<>]{0,80})?>"
+    # Of OpenDocument: a span, also in text that is in none, or a mark.
+    rb"|(?<=[0-9A-Za-z_/+=.-])(?:</?text:(?:span|bookmark|change)[^<>]{0,200}>){1,30}"
+    rb"(?=[0-9A-Za-z_/+=.-])"
 )
 
 

@@ -120,6 +120,7 @@ def test_a_value_keeps_its_name() -> None:
         (rb'x = "SharedKey=abcdefgh\u003d\u003d"', b"SharedKey=abcdefgh=="),
         (b"postgres://host?sig=abcdefghijkl%2Babcdef%3D", b"sig=abcdefghijkl+abcdef="),
         (b'<a href="?x=1&amp;access_token=abcdefgh">', b"?x=1&access_token=abcdefgh"),
+        (rb"Use sk\_live\_abcdefgh0123456789 now", b"sk_live_abcdefgh0123456789"),
         (b"<v>api_token=&quot;abcdefgh&quot;</v>", b'api_token="abcdefgh"'),
         (b'<add key="Key" value="abcdefgh&#43;abcdefgh">', b"abcdefgh+abcdefgh"),
     ],
