@@ -80,6 +80,9 @@ def backwards(own: Guard, last: Purge, said: Manifest, refs: Mapping[str, str]) 
     moves = [Move(name, new, said.refs.get(name, "")) for name, new in sorted(last.refs.items())]
     gone = set(last.gone)
     again = [name for name in said.refs if own.hash("ref", guards.encoded(name)) in gone]
-    if len(again) != len(gone) or not any(move.old != move.new for move in moves):
+    # Only what the purge renamed is removed: the guard's list is anybody's to write who can push.
+    removed = sum(not move.new for move in moves)
+    other = len(again) != len(gone) or removed > len(gone)
+    if other or not any(move.old != move.new for move in moves):
         raise AirlockError("a backup of another purge", fix="Use the one that the purge's run made")
     return moves + [Move(name, "", said.refs[name], quiet=True) for name in again]

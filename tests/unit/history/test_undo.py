@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from airlock.errors import AirlockError
 from airlock.git.push import Move
@@ -46,6 +47,13 @@ def test_all_refs_go_back_and_a_renamed_one_gets_its_name() -> None:
 def test_nothing_goes_back_once_somebody_has_pushed(now: dict[str, str]) -> None:
     with pytest.raises(AirlockError, match="pushed to since the purge: refs/heads/"):
         backwards(OWN, PURGE, SAID, now)
+
+
+def test_no_ref_is_removed_but_what_the_purge_renamed() -> None:
+    later = {**PURGE.refs, "refs/heads/later": OTHER}
+    forged = replace(PURGE, refs=later)
+    with pytest.raises(AirlockError, match="a backup of another purge"):
+        backwards(OWN, forged, SAID, later)
 
 
 def test_a_backup_of_another_purge_is_refused() -> None:
