@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from airlock.delivery.build.process import found, run
 from airlock.errors import AirlockError
+from airlock.git.settings import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,6 @@ _CERTIFICATE = ".[0].verificationResult.signature.certificate"
 _SIGNER = "attested:"
 _PROVENANCE = "https://slsa.dev/provenance/v1"
 """What says who built it. A list of its packages is attested to, too, and says nothing of that."""
-
-_GITHUB = "github.com"
 
 
 @dataclass(frozen=True)
@@ -122,9 +121,10 @@ def _command(image: str, wanted: Policy, environ: Mapping[str, str]) -> list[str
 def _environ(environ: Mapping[str, str]) -> dict[str, str]:
     own = {"NO_COLOR": "1", "GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1"}
     token = environ.get("AIRLOCK_TOKEN", "")
-    host = urlsplit(environ.get("GITHUB_SERVER_URL", "")).hostname or _GITHUB
+    host = urlsplit(server_of(environ)).hostname or ""
     # The API's stand-in is no server of gh's.
-    hosts = {} if host in {_GITHUB, "127.0.0.1", "localhost"} else {"GH_HOST": host}
+    known = {"", "github.com", "127.0.0.1", "localhost"}
+    hosts = {} if host in known else {"GH_HOST": host}
     return {**environ, **own, **({"GH_TOKEN": token} if token else {}), **hosts}
 
 

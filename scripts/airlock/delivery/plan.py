@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airlock.delivery.record import Phase, run_of
 from airlock.gcp.model import resource
+from airlock.git.settings import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,10 +92,9 @@ def identity(environ: Mapping[str, str]) -> Identity:
     run = environ.get("GITHUB_RUN_ID", "")
     if not run:
         return Identity(str(uuid.uuid4()), f"{getpass.getuser()}@{socket.gethostname()}")
-    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
     repository = environ.get("GITHUB_REPOSITORY", "")
     attempt = environ.get("GITHUB_RUN_ATTEMPT", "") or "1"
-    return Identity(f"{run}-{attempt}", f"{server}/{repository}/actions/runs/{run}")
+    return Identity(f"{run}-{attempt}", f"{server_of(environ)}/{repository}/actions/runs/{run}")
 
 
 def plan(who: Identity, key: str, service: Service, image: str, commit: str = "") -> Plan:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from airlock.errors import AirlockError
+from airlock.git.settings import server_of
 from airlock.github.commands import command, file_record, neutral_lines, printable
 from airlock.github.markdown import truncate, utf8_size
 
@@ -231,9 +232,8 @@ def run_url(environ: Mapping[str, str]) -> str:
     repository, run = environ.get("GITHUB_REPOSITORY"), environ.get("GITHUB_RUN_ID")
     if not repository or not run:
         return ""
-    server = environ.get("GITHUB_SERVER_URL") or "https://github.com"
     attempt = environ.get("GITHUB_RUN_ATTEMPT")
-    page = f"{server}/{repository}/actions/runs/{run}"
+    page = f"{server_of(environ)}/{repository}/actions/runs/{run}"
     return f"{page}/attempts/{attempt}" if attempt else page
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from airlock.errors import AirlockError
 from airlock.git import GitError
+from airlock.git.settings import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,8 +180,8 @@ def origin_of(git: Git, environ: Mapping[str, str]) -> Origin:
 
 
 def _source(environ: Mapping[str, str], remote: str) -> str:
-    server, name = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
-    return f"{server}/{name}" if server and name else web_address(remote)
+    name = environ.get("GITHUB_REPOSITORY")
+    return f"{server_of(environ)}/{name}" if name else web_address(remote)
 
 
 def web_address(remote: str) -> str:
