@@ -162,11 +162,14 @@ def canonical_base64(secret: str) -> float:
     """Weigh base64 of whole bytes: the bits that its last character has to spare are zero.
 
     RFC 4648, section 3.5. Keys of Azure Storage, Cosmos DB or Service Bus are made that way, text
-    that merely looks like one is right once in 4 or 16 times.
+    that merely looks like one is right once in 4 or 16 times. They are random: readable text, as a
+    Kubernetes Secret has in base64, is none of them, and may be a secret of another kind.
     """
     data = _decoded(secret)
     if data is None:
         return DOUBT
+    if data.isascii() and data.decode().isprintable():
+        return REJECT
     again = base64.b64encode(data).decode().rstrip("=")
     return _believe(again == secret.rstrip("=").replace("-", "+").replace("_", "/"))
 

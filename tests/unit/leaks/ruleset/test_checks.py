@@ -49,7 +49,7 @@ WRONG = [
     ("bech32", "AGE-SECRET-KEY-1<upnum:58>"),
     ("base64-json", "sntrys_eyJ<alnum:60>_<alnum:43>"),
     ("pypi-macaroon", "pypi-AgEIcHlwaS5vcmc<alnum:80>"),
-    ("base64", "<same:86>B=="),
+    ("base64", "/<same:85>B=="),
     ("discord-id", "<alnum:24>.<alnum:6>.<alnum:38>"),
     ("aws-key-id", "AKIA<base32:8>0189<base32:4>"),
     ("jfrog-reference", "cmVmdGtu<alnum:56>"),
@@ -58,6 +58,7 @@ WRONG = [
     ("pem", "<rsa-of-noise>"),
 ]
 IMPOSSIBLE = [
+    ("base64", "<text-of-64>"),
     ("base58check", "5H<base58:49>"),
     ("base58check", "0OIl"),
     ("jfrog-reference", "<reference-to-nothing>"),
@@ -81,6 +82,7 @@ def example(template: str, seed: str) -> str:
         "<zeros>": "\n" + "A" * 64 + "\n",
     }
     text = {
+        "<text-of-64>": templates.expand("<alnum:64>", seed),
         "<reference>": templates.expand("reftkn:01:17<digit:8>:<alnum:27>", seed),
         "<reference-to-nothing>": templates.expand("reftkn as <alnum:38>", seed),
     }
