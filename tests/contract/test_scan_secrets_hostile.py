@@ -241,6 +241,28 @@ def test_what_is_more_than_a_scan_looks_at_is_no_pass(
     assert not files["state"].exists()
 
 
+def test_a_hundred_thousand_files_hide_nothing(tmp_path: Path) -> None:
+    repo = Repository.create(tmp_path / "repo")
+    base = repo.commit("base", a__txt="a\n")
+    blob = repo.git("rev-parse", f"{base}:a.txt")
+    leak = repo.git("hash-object", "-w", "--stdin", stdin=f"{token('many')}\n".encode())
+
+    def tree(*entries: str) -> str:
+        return repo.git("mktree", stdin="".join(f"{entry}\n" for entry in entries).encode())
+
+    folder = tree(*(f"100644 blob {blob}\t{number}.txt" for number in range(1000)))
+    folders = [f"040000 tree {folder}\t{number}" for number in range(100)]
+    root = tree(*folders, f"100644 blob {leak}\tz.txt")
+    head = repo.git("commit-tree", "-m", "many", "-p", base, root)
+    repo.git("update-ref", "refs/heads/main", head)
+    started = time.monotonic()
+    ran = airlock(repo.root, environ=pull_request(tmp_path, base, head, 1))
+    assert ran.code == 1, ran.err
+    assert time.monotonic() - started < LONGEST
+    assert "100,001 files" in ran.summary
+    assert "z.txt" in html.unescape(ran.summary)
+
+
 @pytest.fixture
 def leaking(tmp_path: Path) -> Repository:
     repo = Repository.create(tmp_path / "repo")
