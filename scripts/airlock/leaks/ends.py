@@ -31,10 +31,10 @@ class Ends(list[int]):
     def within(self, start: int, stop: int) -> tuple[Hit, ...] | None:
         """Return the hits that end in ``start:stop``, by their offset from `start`.
 
+        Of those that end with the line end behind it, too: the end of a text is that of a line.
         None if it is not known which patterns these are.
         """
         if not self._patterns:
             return None
-        first, last = bisect.bisect_right(self, start), bisect.bisect_right(self, stop)
-        at = range(first, last)
-        return tuple((self[each] - start, self._patterns[each]) for each in at)
+        at = range(bisect.bisect_right(self, start), bisect.bisect_right(self, stop + 1))
+        return tuple((min(self[each], stop) - start, self._patterns[each]) for each in at)

@@ -9,7 +9,8 @@ from unit.leaks.engine.engines import TOKEN, basic, piece, values
 def test_hits_are_told_by_their_place_in_the_part() -> None:
     ends = Ends([3, 5, 5, 9], [1, 0, 2, 1])
     assert ends.within(3, 9) == ((2, 0), (2, 2), (6, 1))
-    assert ends.within(5, 8) == ()
+    assert ends.within(5, 7) == ()
+    assert ends.within(5, 8) == ((3, 1),)  # It ends with the line.
     assert Ends([3, 5]).within(0, 9) is None
 
 
