@@ -35,11 +35,12 @@ def test_only_named_variables_are_passed_on() -> None:
     }
 
 
-@pytest.mark.parametrize("suite", ["nothing", "../outside", "/etc/passwd"])
+@pytest.mark.parametrize("suite", ["nothing", "link"])
 def test_a_suite_must_be_in_the_checkout(tmp_path: Path, suite: str) -> None:
     root = tmp_path / "root"
     root.mkdir()
     (tmp_path / "outside").mkdir()
+    (root / "link").symlink_to("../outside")
     with pytest.raises(AirlockError, match="no such smoke suite"):
         suite_path(root, Smoke(suite=suite))
 
