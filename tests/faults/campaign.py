@@ -62,6 +62,21 @@ def _release(world: World, image: str) -> str:
     return world.release(image, OWN, cloud=world.cloud).result
 
 
+def _approve(world: World, image: str) -> str:
+    return world.release(image, OWN, cloud=world.cloud, approve=True).result
+
+
+def _step_by_step(world: World, image: str) -> str:
+    """Carry a release on by calls of other runs, as a schedule does."""
+    result = world.release(image, OWN, cloud=world.cloud, stepwise=True).result
+    for number in range(500, 500 + _CALLS):
+        if result != "in-progress":
+            break
+        world.clock.sleep(600)
+        result = world.release(image, f"{number}-1", cloud=world.cloud, stepwise=True).result
+    return result
+
+
 def _settle(world: World, image: str) -> str:
     del image
     return "settled" if world.settle(OWN, cloud=world.cloud).changed else "left"
@@ -94,6 +109,18 @@ def _killed_in_step(world: World, image: str) -> None:
     world.hook = None
 
 
+def _waiting(until: int) -> Callable[[World, str], None]:
+    """Leave a release behind that waits for an approval."""
+
+    def wait(world: World, image: str) -> None:
+        assert world.release(image, OWN, until=until).result == "waiting"
+        world.clock.sleep(3600)
+
+    return wait
+
+
+_CALLS = 12
+
 SCENARIOS = {
     "good": Scenario(GOOD, _release),
     "bad": Scenario(BAD, _release),
@@ -104,6 +131,10 @@ SCENARIOS = {
     "settle": Scenario(BAD, _settle, before=_killed_in_step),
     "rollback": Scenario(BAD, _rollback, before=_killed_in_step),
     "resume": Scenario(GOOD, _release, before=_killed_in_step),
+    "approve": Scenario(GOOD, _approve, before=_waiting(STEPS[0])),
+    "approve bad": Scenario(BAD, _approve, before=_waiting(0)),
+    "step by step": Scenario(GOOD, _step_by_step),
+    "step by step bad": Scenario(BAD, _step_by_step),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -235,11 +235,18 @@ class World:
         return found is not None and found.state == "ready"
 
     def release(
-        self, image: str, run: str, *, cloud: CloudRun | None = None, steps: Steps = STEPS
+        self,
+        image: str,
+        run: str,
+        *,
+        cloud: CloudRun | None = None,
+        steps: Steps = STEPS,
+        **how: Any,
     ) -> Outcome:
-        """Release `image` as run `run` would."""
+        """Release `image` as run `run` would; `how` are further fields of the plan."""
+        asked = plan(Identity(run, f"run {run}"), "shop", config(steps), image)
         return Rollout(
-            plan(Identity(run, f"run {run}"), "shop", config(steps), image),
+            replace(asked, **how),
             cloud or self.other,
             Signals(self.runtime),
             Prober(image),
