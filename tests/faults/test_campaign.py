@@ -50,6 +50,17 @@ def test_the_campaign_sees_what_is_left_half_done(
     assert "the next release" in found
 
 
+def test_a_call_of_step_mode_goes_back_where_a_tool_drops_the_record_it_carries_on() -> None:
+    dropped = [
+        case
+        for case in campaign.cases("step by step")
+        if case.fault == "a tool drops the record, after"
+        and case.place.startswith("GetService, promote 100 still")
+    ]
+    assert dropped
+    assert {str(case): found for case in dropped if (found := campaign.run(case))} == {}
+
+
 def test_a_split_whose_record_a_tool_dropped_is_settled_by_the_labels(tmp_path: Path) -> None:
     world = World(tmp_path)
     stable = world.release(GOOD, "1-1").plan.candidate

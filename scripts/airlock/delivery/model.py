@@ -35,8 +35,8 @@ class Observation:
         view: The service; None where there is none yet.
         revisions: The revisions that `machine.wanted` names, as far as they exist.
         started: When this process began, in seconds since the Unix epoch.
-        held: Epoch that this process wrote; None before its first write.
-        last: The record that this process wrote last.
+        held: Epoch that this process wrote, or carries on from; None before its first write.
+        last: The record that this process wrote last, or carries on from.
         interleaved: Whether somebody else wrote in the same moment as this process did.
         warm: What warming the candidate up gave; None before.
         smoke: What its smoke tests gave; None before.

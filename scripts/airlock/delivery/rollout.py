@@ -198,7 +198,7 @@ class Rollout:
             self._plan = self._plan.continuing(record)
             if self._plan.stepwise and record and record.rollout == self._plan.identity.rollout:
                 self._carried = record.epoch
-                self._seen = replace(self._seen, held=record.epoch)
+                self._seen = replace(self._seen, held=record.epoch, last=record)
 
     def _until_done(self) -> Outcome:
         conflicts = 0
