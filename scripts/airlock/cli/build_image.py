@@ -289,8 +289,8 @@ class _Building:
         )
         today = clock_from(self.environ).today()
         found = scan(work, self.config, today=today, environ=self.environ, console=self.console)
-        for what in found.result.unread:
-            raise AirlockError(what, where=work.label)
+        if found.result.unread:
+            raise AirlockError(found.result.unread[0], where=work.label)
         return found.result
 
     def _show(self, result: Result) -> None:

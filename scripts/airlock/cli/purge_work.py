@@ -235,8 +235,10 @@ class Work:
             console=self.console,
         )
         everything = wanted.findings == (BLOCKING,)
-        for what in done.result.unread if everything else ():
-            raise AirlockError(what, where="--findings", fix="Name the findings to remove")
+        if everything and done.result.unread:
+            raise AirlockError(
+                done.result.unread[0], where="--findings", fix="Name the findings to remove"
+            )
         names = (
             {f.fingerprint for f in done.result.open if f.tier == "block"}
             if everything

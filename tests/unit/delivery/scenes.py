@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as changed
 
+from airlock.delivery import settle as settling
 from airlock.delivery.record import ANNOTATION, Phase, encode
 from airlock.delivery.rollout import Outcome, Progress, Rollout
 from airlock.delivery.signals import Signals
 from airlock.gcp.model import Change, Target
-from unit.delivery.world import Prober, Requests, World, plan
+from unit.delivery.world import NAME, Prober, Requests, World, plan, who
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,3 +70,17 @@ def left_behind(record: Record) -> World:
 def by_hand(world: World, revision: str) -> None:
     assert world.view
     world.update(world.view, Change(world.view.annotations, (Target(revision, 100),)))
+
+
+def settle(world: World, run: str, *, keep_waiting: bool = False) -> settling.Settled:
+    """Settle the service as a job of run `run` would."""
+    return settling.settle(
+        world,
+        NAME,
+        who(run),
+        key="shop",
+        clock=world.clock,
+        timeout=60,
+        notify=lambda _: None,
+        keep_waiting=keep_waiting,
+    )

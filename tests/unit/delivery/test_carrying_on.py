@@ -11,17 +11,24 @@ from msgspec.structs import replace as changed
 from airlock.config import Smoke, Span
 from airlock.delivery.record import Phase
 from airlock.delivery.rollout import Rollout
-from airlock.delivery.settle import settle
 from airlock.delivery.signals import Signals
 from airlock.errors import AirlockError
 from airlock.gcp.model import RevisionView
-from unit.delivery.scenes import NEW, OLD, by_hand, left_behind, open_record, phases, rollout
+from unit.delivery.scenes import (
+    NEW,
+    OLD,
+    by_hand,
+    left_behind,
+    open_record,
+    phases,
+    rollout,
+    settle,
+)
 from unit.delivery.world import NAME, START, Prober, Requests, World, plan, service, who
 
 if TYPE_CHECKING:
     from airlock.delivery.plan import Plan
     from airlock.delivery.rollout import Outcome
-    from airlock.delivery.settle import Settled
 
 DIGEST = "r/shop@sha256:" + "ab" * 32
 
@@ -86,11 +93,11 @@ def test_calls_that_stop_coming_are_settled_by_schedule_and_not_before() -> None
     call(world, 1)
     call(world, 2)
 
-    assert not settled(world, "1-1").changed
+    assert not settle(world, "1-1").changed
     world.clock.sleep(3600)
-    assert not settled(world, "9-1").changed
+    assert not settle(world, "9-1").changed
     world.clock.sleep(4 * 3600)
-    assert settled(world, "9-1").changed
+    assert settle(world, "9-1").changed
     assert world.served == OLD
 
 
@@ -115,7 +122,7 @@ def test_what_was_not_approved_is_put_back_by_the_job_that_settles() -> None:
     world = World.serving()
     rollout(world, with_plan=replace(plan(), until=50))
     assert world.record.phase is Phase.WAITING
-    settled(world, "100-1")
+    settle(world, "100-1")
     assert world.served == OLD
 
 
@@ -134,7 +141,7 @@ def test_traffic_that_a_person_moved_during_the_wait_stays() -> None:
 def test_an_approval_begins_nothing_where_nothing_waits_any_more() -> None:
     world = World.serving()
     rollout(world, with_plan=replace(plan(), until=5))
-    settled(world, "100-1")
+    settle(world, "100-1")
     world.clock.sleep(60)
     written = len(world.writes)
     outcome = rollout(world, with_plan=replace(plan(), approve=True))
@@ -161,9 +168,9 @@ def test_in_step_mode_the_call_that_stops_asks_and_the_others_wait() -> None:
     assert outcomes[4].owner.endswith("/runs/3-1")
     assert world.served == {"shop-old": 95, "shop-new": 5}
     # Who did not ask leaves it alone, and so does who is still to ask.
-    assert not settled(world, "1-1").changed
-    assert not settled(world, "5-1").changed
-    kept = settled(world, "3-1", keep_waiting=True)
+    assert not settle(world, "1-1").changed
+    assert not settle(world, "5-1").changed
+    kept = settle(world, "3-1", keep_waiting=True)
     assert (kept.changed, kept.waits) == (False, True)
     # The approval makes the one change, and calls carry on from there.
     outcome = rollout(world, with_plan=gated(3, approve=True))
@@ -179,23 +186,10 @@ def test_in_step_mode_a_refusal_puts_back_what_its_own_run_asked_about() -> None
     for number in (1, 2, 3):
         world.clock.sleep(600)
         rollout(world, with_plan=gated(number))
-    done = settled(world, "3-1")
+    done = settle(world, "3-1")
     assert (done.changed, world.served) == (True, OLD)
     assert "waited for an approval and got none" in done.text
     assert world.record.reason == "no approval came while it waited for one, at 5 %"
-
-
-def settled(world: World, run: str, *, keep_waiting: bool = False) -> Settled:
-    return settle(
-        world,
-        NAME,
-        who(run),
-        key="shop",
-        clock=world.clock,
-        timeout=60,
-        notify=lambda _: None,
-        keep_waiting=keep_waiting,
-    )
 
 
 @pytest.mark.parametrize(("failing", "result"), [(0.0, "promoted"), (0.2, "rolled-back")])

@@ -10,12 +10,11 @@ import pytest
 from airlock.delivery.cancel import Cancelled
 from airlock.delivery.record import Phase
 from airlock.delivery.rollout import Progress, Rollout
-from airlock.delivery.settle import settle
 from airlock.delivery.signals import Signals
 from airlock.errors import AirlockError
 from airlock.gcp.model import Change, RevisionView, Target
-from unit.delivery.scenes import OLD, by_hand, left_behind, open_record, rollout
-from unit.delivery.world import NAME, START, Prober, Requests, World, plan, who
+from unit.delivery.scenes import OLD, by_hand, left_behind, open_record, rollout, settle
+from unit.delivery.world import NAME, START, Prober, Requests, World, plan
 
 if TYPE_CHECKING:
     from airlock.gcp.monitoring import Point
@@ -95,9 +94,7 @@ def test_our_tag_on_a_broken_revision_does_not_hold_up_what_a_human_chose() -> N
 def test_settling_a_killed_rollout_does_not_overrule_a_human() -> None:
     world = left_behind(open_record(lease=START + 60))
     by_hand(world, "shop-other")
-    settled = settle(
-        world, NAME, who("7-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
-    )
+    settled = settle(world, "7-1")
     assert not settled.changed
     assert "changed the traffic to shop-other 100 %, which stays" in settled.text
     assert world.record.phase is Phase.ABANDONED
@@ -113,9 +110,7 @@ def test_settling_stops_once_a_human_changes_the_traffic() -> None:
         by_hand(world, "shop-other")
 
     world.clock.at = human
-    settled = settle(
-        world, NAME, who("7-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
-    )
+    settled = settle(world, "7-1")
     assert (settled.changed, world.record.phase) == (False, Phase.ABANDONED)
     assert world.clock.now() < START + 10
 

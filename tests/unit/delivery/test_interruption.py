@@ -10,14 +10,13 @@ import pytest
 from airlock.delivery.cancel import Cancelled
 from airlock.delivery.record import Phase
 from airlock.delivery.rollout import Progress, Rollout
-from airlock.delivery.settle import settle
 from airlock.delivery.signals import Signals
 from airlock.delivery.traffic import desired
 from airlock.delivery.writes import intended
 from airlock.errors import AirlockError
 from airlock.gcp.model import Change, Target
-from unit.delivery.scenes import NEW, OLD, left_behind, open_record, phases, rollout
-from unit.delivery.world import NAME, START, Prober, Requests, World, plan, service, who
+from unit.delivery.scenes import NEW, OLD, left_behind, open_record, phases, rollout, settle
+from unit.delivery.world import START, Prober, Requests, World, plan, service
 
 if TYPE_CHECKING:
     from airlock.gcp.monitoring import Point
@@ -121,15 +120,11 @@ def test_a_cancelled_rollout_can_be_settled_and_followed_at_once() -> None:
 
     world.clock.at = signal
     rollout(world)
-    settled = settle(
-        world, NAME, who("100-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
-    )
+    settled = settle(world, "100-1")
     assert settled.changed
     assert world.record.phase is Phase.ROLLED_BACK
     assert world.record.reason == "cancelled (SIGTERM)"
-    again = settle(
-        world, NAME, who("100-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
-    )
+    again = settle(world, "100-1")
     assert not again.changed
     assert rollout(world, with_plan=replace(plan(), candidate="shop-newer")).result == "promoted"
 
@@ -148,9 +143,7 @@ def test_hold_leaves_a_cancelled_rollout_as_it_is_and_so_does_its_settling_job()
     assert world.view
     split = desired(world.view)
     assert split == {"shop-old": 95, "shop-new": 5}
-    settled = settle(
-        world, NAME, who("100-1"), key="shop", clock=world.clock, timeout=60, notify=lambda _: None
-    )
+    settled = settle(world, "100-1")
     assert not settled.changed
     assert desired(world.view) == split
 
@@ -175,15 +168,7 @@ def test_an_orphan_stops_once_its_rollout_was_settled() -> None:
     def meanwhile() -> None:
         if world.writes and world.writes[-1].phase is Phase.STEP:
             world.clock.at = None
-            settle(
-                world,
-                NAME,
-                who("100-1"),
-                key="shop",
-                clock=world.clock,
-                timeout=60,
-                notify=lambda _: None,
-            )
+            settle(world, "100-1")
 
     world.clock.at = meanwhile
     outcome = rollout(world)
@@ -232,15 +217,7 @@ def test_killed_at_any_moment_it_is_settled_to_stable() -> None:
             outcome = rollout(world)
         except DeadError:
             world.clock.at = None
-            settled = settle(
-                world,
-                NAME,
-                who("100-1"),
-                key="shop",
-                clock=world.clock,
-                timeout=60,
-                notify=lambda _: None,
-            )
+            settled = settle(world, "100-1")
             assert settled.changed
             assert world.record.phase is Phase.ROLLED_BACK
             assert world.served == OLD

@@ -9,11 +9,11 @@ from airlock.delivery.judging.judge import Look
 from airlock.delivery.plan import Identity
 from airlock.delivery.record import Phase, Record, annotated
 from airlock.delivery.rollback import RollbackPlan, carry_out, plan_rollback, refuse_in_outage
-from airlock.delivery.settle import may_settle, settle
+from airlock.delivery.settle import may_settle
 from airlock.errors import AirlockError
 from airlock.gcp.model import Change, RevisionView, ServiceView, Target
-from unit.delivery.scenes import left_behind, open_record
-from unit.delivery.world import NAME, START, World, plan, who
+from unit.delivery.scenes import left_behind, open_record, settle
+from unit.delivery.world import START, World, plan, who
 
 REVISIONS = (
     RevisionView("shop-4", "failed", "REVISION_FAILED", created=4),
@@ -175,15 +175,7 @@ def test_settling_leaves_traffic_where_stable_cannot_serve(state: str) -> None:
     with pytest.raises(
         AirlockError, match="traffic stays at shop-old 95 %, shop-dead 5 %, because"
     ):
-        settle(
-            world,
-            NAME,
-            who("9-1"),
-            key="shop",
-            clock=world.clock,
-            timeout=60,
-            notify=lambda _: None,
-        )
+        settle(world, "9-1")
     assert world.writes == []
 
 

@@ -58,6 +58,7 @@ class FirstPass:
         owners = self._database.owners
         # Behind those of the rules stand those of the triggers.
         self.reaches = dict(zip(self._places, self._database.reaches, strict=False))
+        # Of a run of ends, one in so many bytes is kept; of a rule's, one in so many is enough.
         self._runs = [STRIDE if max(numbers) < self._rules else RUN for numbers in owners]
 
     def ends(self, block: bytes | memoryview) -> Ends:
