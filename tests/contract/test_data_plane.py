@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import gzip
@@ -11,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -28,6 +30,8 @@ from contract.restarts import kept_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from airlock.sandbox.cloud_run.runtime import Program
 
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 PARENT = "projects/shop-prod/locations/europe-west1"
@@ -329,6 +333,27 @@ class TestLife:
                 run = connect(stack, "rest", image)
                 eventually(lambda: not run.get().reconciling)
                 assert get(run.get().uri).status_code == 200
+
+    def test_stopping_waits_for_a_revision_that_is_being_started(
+        self, tmp_path: Path, image: str, clock: ScaledClock, connect: Callable[..., Any]
+    ) -> None:
+        begun, ended = threading.Event(), threading.Event()
+
+        async def provision(program: Program) -> None:
+            del program
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        with Stack(tmp_path / "s", clock) as stack:
+            stack.data_plane.provision = provision  # type: ignore[method-assign]
+            run = connect(stack, "rest", image)
+            service = run_v2.Service(template=run.template("shop-v1"))
+            run.services.create_service(parent=PARENT, service=service, service_id="shop")
+            assert begun.wait(TIMEOUT)
+        assert ended.is_set()
 
     def test_stopping_ends_every_process(
         self, tmp_path: Path, image: str, clock: ScaledClock, connect: Callable[..., Any]

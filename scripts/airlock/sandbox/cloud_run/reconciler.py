@@ -145,9 +145,11 @@ class Reconciler:
         return [r for r in self._store.revisions_of(service) if r.reconciling]
 
     async def _provision(self, revision: RevisionPb) -> None:
-        started = asyncio.create_task(self._runtime.provision(self._program(revision)))
-        await self._sleep(self._pace.revision)
-        failure = await started
+        async with asyncio.TaskGroup() as group:
+            # Whoever stops this waits until the start is over, too.
+            started = group.create_task(self._runtime.provision(self._program(revision)))
+            await self._sleep(self._pace.revision)
+        failure = started.result()
         now = self._clock.now()
         state = State.CONDITION_SUCCEEDED if failure is None else State.CONDITION_FAILED
         for kind in (conditions.CONTAINER, conditions.READY):

@@ -113,8 +113,10 @@ class Instance:
                 stderr=log,
                 start_new_session=True,
             )
-        except OSError as error:
+        except BaseException as error:
             holder.close()
+            if not isinstance(error, OSError):
+                raise
             raise StartError(
                 f"The command '{start.argv[0]}' could not be run: {error.strerror}."
             ) from error
