@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from airlock.errors import AirlockError
-from airlock.leaks.sources import log, merges, metadata, workers
+from airlock.leaks.sources import log, metadata, workers
+from airlock.leaks.sources.merges import Merges
 from airlock.leaks.sources.patch import Reader
 from airlock.leaks.sources.tally import Tally
 
@@ -105,13 +106,16 @@ def read(
         if names:
             jobs.append(lambda: workers.batched(metadata.pieces(reader, names, sieve, tally)))
         if merged:
-            jobs.append(
-                lambda: workers.batched(merges.pieces(reader, merged, sieve, tally, renames=True))
-            )
+            jobs.append(lambda: workers.batched(_merges(Merges(reader, sieve, tally), merged)))
         for found in workers.run(iter(jobs)):
             yield from found
         moved = (each for patches in readers for each in patches.moved)
         yield from _from_left_out(reader, moved, left_out, sieve)
+
+
+def _merges(merges: Merges, commits: bytes) -> Iterator[Piece]:
+    yield from merges.look(commits, renames=True)
+    yield from merges.compare()
 
 
 def _patches(

@@ -2,19 +2,21 @@
 
 Patches are what git needs the longest for, so they are made by as many processes as there are
 cores, each for long stretches of commits in the order of `rev-list`: newest first, which is the
-order that git's storage is made for. They begin while the list is still being made. What is short,
-messages and merges, comes last and fills the gaps.
+order that git's storage is made for. They begin while the list is still being made. Beside them,
+one more thread reads what costs git little: names, messages, and the files of merges. Which of
+these have to be compared with their parents is known once all patches are read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airlock.leaks.piece import Piece, Place
-from airlock.leaks.sources import header, log, merges, metadata, objects, whole, workers
+from airlock.leaks.sources import header, log, metadata, objects, whole, workers
 from airlock.leaks.sources.known import Known
 from airlock.leaks.sources.listing import Listing
+from airlock.leaks.sources.merges import Merges
 from airlock.leaks.sources.patch import Reader
 
 if TYPE_CHECKING:
@@ -65,42 +67,64 @@ def read(
     """
     with git.isolated() as reader, log.explained(git):
         commits = Listing(reader, plan)
-        jobs = _jobs(reader, plan, commits, tally, sieve)
+        reading = _Reading(reader, plan, commits, tally, sieve)
         try:
-            for found in workers.run(jobs):
+            for found in workers.run(reading.jobs(), workers.count() + 1):
                 yield from found
                 progress(Progress(tally.commits, commits.total, tally.bytes))
         finally:
             commits.close()
+        for part in reading.merged:
+            yield from part.compare(reading.known)
 
 
-def _jobs(git: Git, plan: Plan, commits: Listing, tally: Tally, sieve: Sieve) -> Iterator[Job]:
-    known = Known()
-    for _ in range(workers.count()):
-        yield _patches(git, commits, tally, sieve, known)
-    if plan.share.first:
-        yield lambda: workers.batched(_rest(git, plan, tally, sieve))
-    shorts = list(commits.slices(_SHORT))
-    for short in shorts:
-        yield _metadata(git, short, tally, sieve)
-    for short in shorts:
-        yield _merges(git, short, tally, sieve, known)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read side by side; see `read`.
 
+    Args:
+        git: The repository, isolated.
+        plan: What to read of it.
+        commits: Being listed.
+        tally: Counted up.
+        sieve: `Engine.sieve`.
+        known: Learns the lines of patches.
+        merged: Gets what there is to compare.
+    """
 
-def _patches(git: Git, commits: Listing, tally: Tally, sieve: Sieve, known: Known) -> Job:
-    reader = Reader(sieve, tally, known=known)
-    return lambda: log.patches(git, commits.feed(), reader, tally, "--no-renames")
+    git: Git
+    plan: Plan
+    commits: Listing
+    tally: Tally
+    sieve: Sieve
+    known: Known = field(default_factory=Known)
+    merged: list[Merges] = field(default_factory=list)
 
+    def jobs(self) -> Iterator[Job]:
+        """Yield the jobs, the long ones first; waits for the list when these have begun."""
+        for _ in range(workers.count()):
+            yield self._patches()
+        if self.plan.share.first:
+            yield lambda: workers.batched(_rest(self.git, self.plan, self.tally, self.sieve))
+        for short in self.commits.slices(_SHORT):
+            yield self._metadata(short)
+            yield self._merges(short)
 
-def _metadata(git: Git, ids: bytes, tally: Tally, sieve: Sieve) -> Job:
-    oldest_first = b"".join(reversed(ids.splitlines(keepends=True)))
-    return lambda: workers.batched(metadata.pieces(git, oldest_first, sieve, tally))
+    def _patches(self) -> Job:
+        reader = Reader(self.sieve, self.tally, known=self.known)
+        feed = self.commits.feed
+        return lambda: log.patches(self.git, feed(), reader, self.tally, "--no-renames")
 
+    def _metadata(self, ids: bytes) -> Job:
+        oldest_first = b"".join(reversed(ids.splitlines(keepends=True)))
+        return lambda: workers.batched(
+            metadata.pieces(self.git, oldest_first, self.sieve, self.tally)
+        )
 
-def _merges(git: Git, ids: bytes, tally: Tally, sieve: Sieve, known: Known) -> Job:
-    return lambda: workers.batched(
-        merges.pieces(git, ids, sieve, tally, renames=False, known=known)
-    )
+    def _merges(self, ids: bytes) -> Job:
+        merged = Merges(self.git, self.sieve, self.tally)
+        self.merged.append(merged)
+        return lambda: workers.batched(merged.look(ids, renames=False))
 
 
 def _rest(git: Git, plan: Plan, tally: Tally, sieve: Sieve) -> Generator[Piece]:

@@ -24,9 +24,14 @@ class Known:
             lines = _lines(patch, ends)
             self._hashes.update(hash(line[1:]) for line in lines if line.startswith(b"+"))
 
-    def all(self, text: bytes, ends: Sequence[int]) -> bool:
-        """Return whether all lines in which matches end are known."""
-        return all(hash(line) in self._hashes for line in _lines(text, ends))
+    def has(self, lines: frozenset[int]) -> bool:
+        """Return whether all of some lines, as of `hashes`, are known."""
+        return self._hashes.issuperset(lines)
+
+
+def hashes(text: bytes, ends: Sequence[int]) -> frozenset[int]:
+    """Return a hash of each line in which matches end."""
+    return frozenset(map(hash, _lines(text, ends)))
 
 
 def _lines(data: bytes, ends: Sequence[int]) -> list[bytes]:

@@ -73,7 +73,15 @@ class Listing:
             yield chunk
 
     def slices(self, size: int) -> Iterator[bytes]:
-        """Yield all ids, `size` at a time, once they are listed."""
+        """Yield all ids, `size` at a time, once they are listed.
+
+        Raises:
+            AirlockError: They cannot be listed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended)
+            if self._error:
+                raise self._error
         step = size * self._width
         for at in range(0, len(self._ids), step or 1):
             yield bytes(self._ids[at : at + step])

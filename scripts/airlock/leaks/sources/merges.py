@@ -11,7 +11,7 @@ Of such a file only the lines count that are in none of the parents' files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -20,9 +20,10 @@ from airlock.leaks.decode import kinds
 from airlock.leaks.piece import Piece, Place
 from airlock.leaks.sources import fresh, header, objects, whole, windows
 from airlock.leaks.sources.context import FORMAT
+from airlock.leaks.sources.known import hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from airlock.git import Git
     from airlock.leaks.sources.known import Known
@@ -55,34 +56,92 @@ class Merged(msgspec.Struct, frozen=True):
     named: bool
 
 
-def pieces(
-    git: Git,
-    commits: bytes,
-    sieve: Sieve,
-    tally: Tally,
-    *,
-    renames: bool,
-    known: Known | None = None,
-) -> Iterator[Piece]:
-    """Yield what deserves a closer look in the merges among `commits`.
+class Suspect(NamedTuple):
+    """A file of a merge in which something is interesting.
+
+    Args:
+        merged: The file.
+        lines: Hashes of the lines that are, as of `known.hashes`.
+        before: The version that it shares further ones with, which is earlier in the list.
+    """
+
+    merged: Merged
+    lines: frozenset[int]
+    before: Suspect | None
+
+
+class Merges:
+    """Reads merges: first their files, then what these have to be compared with.
 
     Args:
         git: The repository.
-        commits: Object ids, one on each line.
         sieve: Says what is interesting.
         tally: Counted up.
-        renames: Whether to follow files that were moved on one side and changed on the other; else
-            what the change added counts as added by the merge, too.
-        known: Lines that need no second look; saves the comparison with the parents.
     """
-    batch: list[Merged] = []
-    dull = _Dull(sieve, known)
-    for merged in listed(git, commits, renames=renames):
-        batch.append(merged)
-        if len(batch) >= _FILES:
-            yield from _read(git, batch, sieve, tally, dull)
-            batch = []
-    yield from _read(git, batch, sieve, tally, dull)
+
+    def __init__(self, git: Git, sieve: Sieve, tally: Tally) -> None:
+        self._git = git
+        self._sieve = sieve
+        self._tally = tally
+        self._versions = _Versions(sieve)
+        self._suspects: list[Suspect] = []
+
+    def look(self, commits: bytes, *, renames: bool) -> Iterator[Piece]:
+        """Yield what deserves a closer look, whatever the parents have.
+
+        Args:
+            commits: Object ids, one on each line.
+            renames: Whether to follow files that were moved on one side and changed on the other;
+                else what the change added counts as added by the merge, too.
+        """
+        batch: list[Merged] = []
+        for merged in listed(self._git, commits, renames=renames):
+            batch.append(merged)
+            if len(batch) >= _FILES:
+                yield from self._read(batch)
+                batch = []
+        yield from self._read(batch)
+
+    def compare(self, known: Known | None = None) -> Iterator[Piece]:
+        """Yield what deserves a closer look of the lines that no parent's file has.
+
+        Args:
+            known: Lines that were handed on already; files in which nothing else is interesting are
+                not compared.
+        """
+        suspects = self._suspects if known is None else _strange(self._suspects, known)
+        asked = [each.merged for each in suspects]
+        names = [name for merged in asked for name in (merged.blob, *merged.parents)]
+        found = objects.read(self._git, names)
+        for merged in asked:
+            data = b"".join(_parts(found))
+            before = [part for _ in merged.parents for part in _parts(found)]
+            yield from fresh.pieces(data, before, merged.place, self._sieve)
+
+    def _read(self, batch: list[Merged]) -> Iterator[Piece]:
+        self._tally.add(files=len(batch))
+        yield from _names(batch, self._sieve)
+        # Of merges with the same result, the oldest made it; they come newest first.
+        made = {merged.blob: merged for merged in batch}
+        for blob in objects.read(self._git, made):
+            merged = made[blob.id]
+            packed = kinds.packed(blob.data[: kinds.HEAD], merged.place.path)
+            if not blob.whole or packed or windows.is_lone(merged.place.path, blob.size):
+                yield from whole.blob(blob, merged.place, self._tally, self._sieve)
+                continue
+            self._tally.add(bytes=len(blob.data))
+            if suspect := self._versions.suspect(merged, blob.data):
+                self._suspects.append(suspect)
+
+
+def _strange(suspects: Iterable[Suspect], known: Known) -> Iterator[Suspect]:
+    """Yield the files in which a line is interesting that may be in no patch."""
+    familiar: set[int] = set()
+    for each in suspects:
+        if known.has(each.lines) and (each.before is None or id(each.before) in familiar):
+            familiar.add(id(each))
+        else:
+            yield each
 
 
 def listed(git: Git, commits: bytes, *, renames: bool) -> Iterator[Merged]:
@@ -129,42 +188,35 @@ def _merged(line: bytes, commit: Place) -> Merged | None:
     return Merged(place, after, kept, not kept)
 
 
-class _Dull:
-    """Tells files in which there is nothing that needs a comparison with the parents.
+class _Versions:
+    """Tells files in which something is interesting.
 
     One merge after the other has most files of a project, each a little different. So the last
-    version of a file that was dull is kept, and of the next one only what is different is looked
-    at, with `NEAR` bytes on either side: what lies beyond was dull before.
+    version of a file is kept, and of the next one only what is different is looked at, with `NEAR`
+    bytes on either side: what is interesting beyond is what was so before.
 
     Args:
         sieve: Says what is interesting.
-        known: Lines that need no second look; without them, nothing with a hit is dull.
     """
 
-    def __init__(self, sieve: Sieve, known: Known | None) -> None:
+    def __init__(self, sieve: Sieve) -> None:
         self._sieve = sieve
-        self._known = known
-        self._kept: dict[str, bytes] = {}
+        self._kept: dict[str, tuple[bytes, Suspect | None]] = {}
         self._size = 0
 
-    def __call__(self, path: str, data: bytes) -> bool:
-        """Return whether the file of this path, with this content, is dull."""
-        before = self._kept.get(path)
-        part = data if before is None else _different(data, before)
-        if not self._is_dull(part):
-            return False
-        if before is not None:
-            self._size -= len(self._kept.pop(path))
-        self._kept[path] = data
-        self._size += len(data)
+    def suspect(self, merged: Merged, data: bytes) -> Suspect | None:
+        """Return what is interesting in a file with this content."""
+        path = merged.place.path
+        before, last = self._kept.pop(path, (b"", None))
+        part = _different(data, before) if before else data
+        lines = hashes(part, self._sieve(part))
+        found = Suspect(merged, lines, last) if lines or last else None
+        self._kept[path] = data, found
+        self._size += len(data) - len(before)
         while self._size > _KEPT:
             # The one that was not seen for the longest time.
-            self._size -= len(self._kept.pop(next(iter(self._kept))))
-        return True
-
-    def _is_dull(self, part: bytes) -> bool:
-        ends = self._sieve(part)
-        return not ends or (self._known is not None and self._known.all(part, ends))
+            self._size -= len(self._kept.pop(next(iter(self._kept)))[0])
+        return found
 
 
 def _different(data: bytes, before: bytes) -> bytes:
@@ -185,31 +237,6 @@ def _different(data: bytes, before: bytes) -> bytes:
     return data[begin : stop if stop >= 0 else len(data)]
 
 
-def _read(
-    git: Git, batch: list[Merged], sieve: Sieve, tally: Tally, dull: _Dull
-) -> Iterator[Piece]:
-    tally.add(files=len(batch))
-    yield from _names(batch, sieve)
-    # Of merges with the same result, the oldest made it; they come newest first.
-    made = {merged.blob: merged for merged in batch}
-    asking: list[tuple[Merged, bytes]] = []
-    size = 0
-    for blob in objects.read(git, made):
-        merged = made[blob.id]
-        packed = kinds.packed(blob.data[: kinds.HEAD], merged.place.path)
-        if not blob.whole or packed or windows.is_lone(merged.place.path, blob.size):
-            yield from whole.blob(blob, merged.place, tally, sieve)
-            continue
-        tally.add(bytes=len(blob.data))
-        if not dull(merged.place.path, blob.data):
-            asking.append((merged, blob.data))
-            size += len(blob.data)
-            if size > objects.LARGEST:
-                yield from _compared(git, asking, sieve)
-                asking, size = [], 0
-    yield from _compared(git, asking, sieve)
-
-
 def _names(batch: list[Merged], sieve: Sieve) -> Iterator[Piece]:
     """Yield names that no parent has and that deserve a closer look."""
     for merged in batch:
@@ -219,17 +246,9 @@ def _names(batch: list[Merged], sieve: Sieve) -> Iterator[Piece]:
                 yield Piece(place=replace(merged.place, kind="name"), text=text, line=0)
 
 
-def _compared(git: Git, asking: list[tuple[Merged, bytes]], sieve: Sieve) -> Iterator[Piece]:
-    """Yield the lines of merges' files that none of the parents' files has."""
-    found = objects.read(git, [parent for merged, _ in asking for parent in merged.parents])
-    for merged, data in asking:
-        before = [part.data for _ in merged.parents for part in _one(found)]
-        yield from fresh.pieces(data, before, merged.place, sieve)
-
-
-def _one(found: Iterator[Object]) -> Iterator[Object]:
-    """Yield the stretches of the next object."""
+def _parts(found: Iterator[Object]) -> Iterator[bytes]:
+    """Yield the next object, a large one in stretches."""
     for part in found:
-        yield part
+        yield part.data
         if not part.more:
             return
