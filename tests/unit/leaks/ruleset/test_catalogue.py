@@ -14,6 +14,7 @@ from airlock.leaks.piece import Piece, Place
 from airlock.leaks.ruleset import checks, toml
 from airlock.leaks.ruleset.load import files, load
 from unit.leaks.ruleset import direct, templates
+from unit.leaks.ruleset.makers import base58
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SEEDS = ("one", "two")
 PROVIDER_FORMATS = 250
 CACHED_BYTES = 10_000_000
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of the group in which Bitcoin signs; keys are the numbers below it (SEC 2, secp256k1)."""
 
 ROWS = [(file, row) for file in files() for row in toml.rows(file.read_bytes(), file.name)]
 
@@ -130,3 +133,14 @@ def is_made_up(found: Detection) -> bool:
 
 def scanned(engine: Engine, text: str) -> list[Detection]:
     return engine.scan(Piece(place=Place(), text=text.encode()))
+
+
+@pytest.mark.parametrize("version", [0x80, 0xEF])
+@pytest.mark.parametrize("compressed", [b"", b"\1"])
+@pytest.mark.parametrize("key", [1, ORDER - 1])
+def test_a_bitcoin_key_begins_as_its_smallest_and_its_largest_do(
+    version: int, compressed: bytes, key: int
+) -> None:
+    (rule,) = (rule for rule in load().rules if rule.id == "bitcoin-wif-key")
+    text = base58(bytes([version]) + key.to_bytes(32, "big") + compressed)
+    assert direct.secrets(rule, f"key: {text}")
