@@ -9,7 +9,7 @@ are, Hyperscan compiles for minutes, and is slow.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from airlock.leaks.engine import syntax
 from airlock.leaks.engine.syntax import ALL, EMPTY, NEWLINE, Alt, At, Bytes, Cat, Node, Repeat
@@ -49,6 +49,9 @@ _SAYS_LITTLE = 3.0
 _FACTOR = (0.2, 0.2, 0.5, 0.8, 1.0)
 """What a stretch is worth, by the length of the longest word in it."""
 
+_WORD = 2
+"""Letters from which on Hyperscan has something to wait for."""
+
 _SHORT, _GAP, _WIDEST = 3, 24, 64
 
 
@@ -87,8 +90,15 @@ def _weight(mask: int) -> float:
     return 0.9 if count <= _SOME else 0.4
 
 
-def _is_wide(node: Node) -> bool:
+def _is_wide(node: Node) -> TypeGuard[Bytes]:
     return isinstance(node, Bytes) and (node.mask or ALL).bit_count() > _FEW
+
+
+def _run(node: Node) -> int:
+    """Return the set of which `node` is a run in one line; 0 if it is none."""
+    if isinstance(node, Repeat) and node.least and _is_wide(part := node.part):
+        return 0 if part.mask & NEWLINE else part.mask
+    return 0
 
 
 def _best(node: Node) -> tuple[Node, float]:
@@ -139,13 +149,16 @@ def _candidate(parts: Sequence[Node], at: int) -> tuple[Node, float, int]:
         return (*inside, at + 1)
     # Without a position, it matches where it did with it, and elsewhere.
     stretch: list[Node] = [part for part in parts[begin:end] if not isinstance(part, At)]
-    if stretch and end < len(parts) and (run := _beginning(parts[end])):
-        stretch.append(run)
+    if stretch and end < len(parts) and (head := _beginning(parts[end])):
+        stretch.append(head)
     while stretch and not weight(stretch[-1]):
         stretch.pop()
     says = sum(weight(part) for part in stretch) / (3 if _is_common(stretch) else 1)
     before = _last(parts[begin - 1]) if begin and says < _RARE else ALL
     lead = [] if before == ALL else [Bytes(before)]
+    if stretch and (run := _run(stretch[0])) and word(Cat(tuple(stretch))) < _WORD:
+        # A shape is looked for at every byte, and costs the more, the more may begin it.
+        lead, stretch[0] = [], Bytes(run)
     return Cat((*lead, *stretch)), says, end
 
 
