@@ -20,7 +20,7 @@ from airlock.leaks.decode import kinds
 from airlock.leaks.piece import Piece, Place
 from airlock.leaks.sources import fresh, header, objects, whole, windows
 from airlock.leaks.sources.context import FORMAT
-from airlock.leaks.sources.known import hashes
+from airlock.leaks.sources.known import MOST, hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,12 +61,12 @@ class Suspect(NamedTuple):
 
     Args:
         merged: The file.
-        lines: Hashes of the lines that are, as of `known.hashes`.
+        lines: Hashes of the lines that are, as of `known.hashes`; None if too many to keep.
         before: The version that it shares further ones with, which is earlier in the list.
     """
 
     merged: Merged
-    lines: frozenset[int]
+    lines: frozenset[int] | None
     before: Suspect | None
 
 
@@ -138,7 +138,8 @@ def _strange(suspects: Iterable[Suspect], known: Known) -> Iterator[Suspect]:
     """Yield the files in which a line is interesting that may be in no patch."""
     familiar: set[int] = set()
     for each in suspects:
-        if known.has(each.lines) and (each.before is None or id(each.before) in familiar):
+        seen = each.lines is not None and known.has(each.lines)
+        if seen and (each.before is None or id(each.before) in familiar):
             familiar.add(id(each))
         else:
             yield each
@@ -203,14 +204,17 @@ class _Versions:
         self._sieve = sieve
         self._kept: dict[str, tuple[bytes, Suspect | None]] = {}
         self._size = 0
+        self._room = MOST
 
     def suspect(self, merged: Merged, data: bytes) -> Suspect | None:
         """Return what is interesting in a file with this content."""
         path = merged.place.path
         before, last = self._kept.pop(path, (b"", None))
         part = _different(data, before) if before else data
-        lines = hashes(part, self._sieve(part))
-        found = Suspect(merged, lines, last) if lines or last else None
+        ends = self._sieve(part)
+        lines = hashes(part, ends) if len(ends) <= self._room else None
+        self._room -= len(lines or ())
+        found = Suspect(merged, lines, last) if ends or last else None
         self._kept[path] = data, found
         self._size += len(data) - len(before)
         while self._size > _KEPT:

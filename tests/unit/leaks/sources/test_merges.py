@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airlock.leaks.ends import Ends
 from airlock.leaks.piece import Place
+from airlock.leaks.sources import merges
 from airlock.leaks.sources.known import Known
 from airlock.leaks.sources.merges import Merged, _different, _strange, _Versions
 from airlock.leaks.sources.windows import NEAR
+
+if TYPE_CHECKING:
+    import pytest
 
 LINES = [b"%d %b" % (number, b"harmless " * 11) for number in range(400)]
 EDITS = st.lists(
@@ -60,6 +65,15 @@ def test_a_file_is_compared_if_any_of_it_is_strange(
     found = judged(versions, known)
     assert all(found[number] for number, each in enumerate(strange) if each)
     assert not any(found[number] for number, each in enumerate(earlier) if not each)
+
+
+def test_lines_that_are_too_many_to_keep_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Known()
+    known.learn(b"\n+<HIT known>\n", [13])
+    text = b"<HIT known>\n"
+    assert judged([text, text * 2], known) == [False, False]
+    monkeypatch.setattr(merges, "MOST", 2)
+    assert judged([text, text * 2], known) == [False, True]
 
 
 def test_only_what_is_different_is_looked_at() -> None:
