@@ -76,6 +76,12 @@ def release(
     return shop.push(before, variables={"IMAGE": image}, watch=watch)
 
 
+def ask(shop: Repository) -> None:
+    """Make the environment of approvals; act itself knows none, and lets everything pass."""
+    github = shop.world.stack.github
+    github.create_environment(shop.name, "production-approval", reviewers=["lead"])
+
+
 def shares(world: World, revision: str) -> list[int]:
     """Return the percents that were written for a revision, one after the other."""
     written = [
@@ -94,6 +100,7 @@ def test_good_versions_are_promoted_step_by_step_with_one_approval_on_the_way(
     workflow = f'{both}      until: "40"\n      by: changes\n'
     config = f"{CONFIG}  cart: {{project: acme-shop, region: europe-west1}}\n"
     files = {".github/workflows/release.yml": workflow, ".github/airlock.yml": config}
+    ask(shop)
     with Load(url(world), ["/"], RATE):
         run = release(shop, files=files)
     both_ways = [f"release/Release/{job}" for job in ("Deploy {}", "Settle traffic of {}")]
@@ -196,7 +203,13 @@ def test_a_release_without_a_runner_is_carried_on_by_schedule_and_asks_for_its_a
             "on: push", "on: workflow_dispatch"
         ),
     }
+    # An environment that is not there would ask nobody.
     run = release(shop, files=files)
+    assert run.job_results() == {PLAN: "failure"}
+    assert set(exit_codes(run)) == {2}
+    assert world.writes() == []
+    ask(shop)
+    run = release(shop, files={"CHANGES": "Three\n"})
     assert job_output(run, "deploy", "verdict") == "in-progress"
     assert job_output(run, "settle", "changed") == "false"
     assert world.traffic() == {stable: 100}

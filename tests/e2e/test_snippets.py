@@ -140,6 +140,10 @@ def runs(text: str, world: World, image: str) -> None:
             "app.py": "pass\n",
         }
     )
+    if "/actions/check-approval@" in text:
+        world.stack.github.create_environment(
+            repository.name, "production-approval", reviewers=["lead"]
+        )
     events = events_of(text)
     if "/actions/rollback@" in text or "/check-drift" in text:
         # What goes back needs something to go back from, and what serves has to say its commit.

@@ -34,8 +34,13 @@ SECRET = {
 # On a pull request a comment helps; on a laptop nobody asked for one.
 OTHER_DEFAULTS = {("scan-secrets", "comment")}
 
-# A release has the credentials to see what serves; a plan alone, on a pull request, has not.
-WORKFLOWS_OWN = {("release.yml", "by")}
+# A release has the credentials to see what serves; a plan alone, on a pull request, has not. Which
+# environment asks is a matter of the job that names it: there is none by itself.
+WORKFLOWS_OWN = {
+    ("release.yml", "by"),
+    ("release.yml", "approval-environment"),
+    ("advance.yml", "approval-environment"),
+}
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -218,6 +218,19 @@ def test_who_fails_keeps_those_after_it_from_starting_unless_told_otherwise() ->
     assert deploy["strategy"]["fail-fast"] is False
 
 
+@pytest.mark.parametrize("name", ["release.yml", "advance.yml"])
+def test_an_approval_is_asked_for_only_after_it_was_seen_that_somebody_is_asked(name: str) -> None:
+    jobs = document((ROOT / ".github/workflows" / name).read_text(encoding="utf-8"))["jobs"]
+    (looking,) = [
+        key
+        for key, job in jobs.items()
+        if any(step.get("uses") == "$/actions/check-approval" for step in job["steps"])
+    ]
+    # A job that fails hands on its outputs all the same: its result has to be asked for.
+    after = jobs["deploy" if name == "release.yml" else "approve"]
+    assert f"needs.{looking}.result == 'success'" in after["if"]
+
+
 def test_traffic_is_settled_whatever_became_of_the_release() -> None:
     release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
     settle = release["jobs"]["settle"]

@@ -64,6 +64,7 @@ COMMANDS = {
     "rewrite-history": Entry("rewrite_history", "Remove a secret from history.", "Contain"),
     "guard-history": Entry("guard_history", "Keep what was removed from coming back.", "Contain"),
     "plan-release": Entry("plan_release", "Say which services a commit releases.", "Release"),
+    "check-approval": Entry("check_approval", "See that an approval asks somebody.", "Release"),
     "build-image": Entry("build_image", "Build, scan and push a service's image.", "Release"),
     "deploy-canary": Entry("deploy_canary", "Release a revision in judged steps.", "Release"),
     "smoke-test": Entry("smoke_test", "Test a deployed revision from outside.", "Release"),

@@ -11,6 +11,7 @@ from airlock.sandbox.github import (
     alerts,
     checks,
     deployments,
+    environments,
     issues,
     owners,
     payloads,
@@ -22,7 +23,7 @@ from airlock.sandbox.github.enforce import rules
 from airlock.sandbox.github.gate import Gate, Logged, authorization
 from airlock.sandbox.github.git_http import Access, GitHttp
 from airlock.sandbox.github.rest import WORLD
-from airlock.sandbox.github.state import Alert, Pull, Record, Repository, Sarif, World
+from airlock.sandbox.github.state import Alert, Environment, Pull, Record, Repository, Sarif, World
 from airlock.sandbox.ports import Ports, url_of
 from airlock.sandbox.web_server import WebServer
 
@@ -45,6 +46,7 @@ _ROUTES = [
     *pulls.ROUTES,
     *checks.ROUTES,
     *deployments.ROUTES,
+    *environments.ROUTES,
     *protection.ROUTES,
     *alerts.ROUTES,
 ]
@@ -125,6 +127,36 @@ class GitHubStandIn:
             repo.alerts[number] = Alert(number, secret_type, now, list(locations))
             self._world.save()
         return number
+
+    def create_environment(
+        self,
+        full_name: str,
+        name: str,
+        *,
+        reviewers: Iterable[str] | None = None,
+        apps: Iterable[str] = (),
+        wait: int = 0,
+    ) -> None:
+        """Make an environment as its settings do, or make it anew.
+
+        Args:
+            full_name: Of the repository.
+            name: Of the environment.
+            reviewers: Logins of those who may approve; None where that is not asked for.
+            apps: Slugs of apps with a rule of their own.
+            wait: Minutes that a job waits.
+        """
+        world, repo = self._world, self._repository(full_name)
+        with world.lock:
+            repo.environments[name.lower()] = Environment(
+                id=world.state.new_id(),
+                name=name,
+                created_at=world.now(),
+                reviewers=None if reviewers is None else list(reviewers),
+                apps=list(apps),
+                wait=wait,
+            )
+            world.save()
 
     def release(self, full_name: str, tag: str) -> None:
         """Publish a release of a tag."""

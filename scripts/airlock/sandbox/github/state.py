@@ -102,10 +102,28 @@ class Alert(Struct):
     resolved_at: str | None = None
 
 
+class Environment(Struct):
+    """An environment of deployments, and what a job that names it waits for.
+
+    Args:
+        reviewers: Logins of people; None where no review is required at all.
+        apps: Slugs of the apps whose own rules are enabled.
+        wait: Minutes.
+    """
+
+    id: int
+    name: str
+    created_at: str
+    reviewers: list[str] | None = None
+    apps: list[str] = []
+    wait: int = 0
+
+
 class Repository(Struct):
     """One repository's side that is not git.
 
     Args:
+        environments: By their names in lower case; GitHub's are not case sensitive.
         protections: What was put, by the pattern of branches; see `protection`.
     """
 
@@ -123,6 +141,7 @@ class Repository(Struct):
     check_runs: dict[int, Record] = {}
     deployments: dict[int, Record] = {}
     deployment_statuses: dict[int, Record] = {}
+    environments: dict[str, Environment] = {}
     sarifs: list[Sarif] = []
     rulesets: dict[int, Record] = {}
     protections: dict[str, dict[str, Any]] = {}

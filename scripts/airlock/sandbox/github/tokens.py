@@ -14,7 +14,10 @@ APP_LOGIN = "github-actions[bot]"
 # All that a workflow can grant its token, of what the stand-in knows.
 EVERYTHING = frozenset(
     f"{scope}: write"
-    for scope in ("checks", "contents", "deployments", "issues", "pull-requests", "security-events")
+    for scope in (
+        *("actions", "checks", "contents", "deployments"),
+        *("issues", "pull-requests", "security-events"),
+    )
 )
 
 
