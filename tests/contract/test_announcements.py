@@ -11,6 +11,7 @@ from airlock.config import Service
 from airlock.delivery.journal import Decision, StepLog
 from airlock.delivery.judging.judge import Look
 from airlock.delivery.plan import Identity, plan
+from airlock.delivery.report import settled_page
 from airlock.delivery.rollout import Outcome
 from airlock.delivery.settle import Settled
 from airlock.github.api import connect
@@ -91,7 +92,8 @@ def test_a_release_that_nobody_ended_is_a_failed_deployment_once_it_is_settled(
     console = RunnerConsole(Runner(io.StringIO(), live=True))
     Announcer(console, environ(github), "shop", SERVICE, commit).begin()
     done = Settled("p/services/shop", True, "left open; now it is shop-old 100 %", commit=commit)
-    Announcer(console, environ(github), "shop", SERVICE, commit).settled(done)
+    announcer = Announcer(console, environ(github), "shop", SERVICE, commit)
+    announcer.put_back(done.text, done.url, settled_page(done))
     repo = connect(github.environ(), github.environ()["GITHUB_TOKEN"]).get_repo(REPO)
     (deployment,) = repo.get_deployments(environment="production/shop")
     last, first = deployment.get_statuses()

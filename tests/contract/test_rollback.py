@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.github_work import REPO, Work, client
 from contract.release import LONG, PATIENCE, Lab, lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,35 @@ def test_a_revision_that_is_not_there_or_not_ready_is_refused(shop: Lab) -> None
     assert code == 2
     assert "is not ready" in output
     assert shop.served("picky") == {first: 100}
+
+
+def test_a_release_that_waits_is_a_failed_deployment_once_it_is_ended(
+    shop: Lab, tmp_path: Path
+) -> None:
+    stand_in = shop.stack.github
+    work = Work(tmp_path / "work", stand_in.create_repository(REPO))
+    commit = work.commit({"a.txt": "one\n"}, "main")
+    runner = {
+        "GITHUB_REPOSITORY": REPO,
+        "GITHUB_RUN_ID": "2",
+        "AIRLOCK_TOKEN": stand_in.issue_token(["contents: read", "deployments: write"]),
+    }
+    first = shop.release("waits", shop.image("one")).plan.candidate
+    until = ("--until", "0", "--commit", commit)
+    code, output = shop.run(
+        "deploy-canary", "--service", "waits", "--image", shop.image("two"), *until, **runner
+    )
+    assert (code, "verdict=waiting" in output) == (0, True)
+    (deployment,) = client(stand_in).get_repo(REPO).get_deployments()
+    assert next(iter(deployment.get_statuses())).state == "in_progress"
+
+    code, output = shop.run("rollback", "--service", "waits", **{**runner, "GITHUB_RUN_ID": "3"})
+    assert (code, shop.served("waits")) == (0, {first: 100})
+    assert "not announced" not in output
+    last = next(iter(deployment.get_statuses()))
+    assert last.state == "failure"
+    assert last.description.startswith(f"rolled back by hand: all traffic goes to {first}, because")
+    assert last.target_url.endswith("/actions/runs/3")
 
 
 def test_a_rollout_under_way_is_ended(shop: Lab) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from airlock.delivery.report import rollout_page, settled_page
+from airlock.delivery.report import rollout_page
 from airlock.errors import AirlockError
 from airlock.github.api import connect
 from airlock.github.comment import sticky_comment
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from airlock.config import Service
     from airlock.delivery.model import Result
     from airlock.delivery.rollout import Outcome
-    from airlock.delivery.settle import Settled
     from airlock.github.deployments import State
 
 T = TypeVar("T")
@@ -72,11 +71,17 @@ class Announcer:
         if outcome.result != "in-progress" and (outcome.result != "waiting" or outcome.asks):
             self._try(lambda: self._comment(rollout_page(outcome)))
 
-    def settled(self, done: Settled) -> None:
-        """Say of a release that nobody ended that its traffic was put back."""
+    def put_back(self, why: str, url: str, page: str) -> None:
+        """Say of a release which its own job did not end that its traffic was put back.
+
+        Args:
+            why: In plain words.
+            url: The service's.
+            page: The comment on the merged pull request.
+        """
         self._find()
-        self._say("failure", done.text, done.url)
-        self._try(lambda: self._comment(settled_page(done)))
+        self._say("failure", why, url)
+        self._try(lambda: self._comment(page))
 
     def _find(self) -> None:
         self._deployment = self._try(

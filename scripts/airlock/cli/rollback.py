@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
@@ -52,9 +53,11 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
     """Send all of a service's traffic back to a good revision.
 
     It says what it will do before doing it. The target is a named revision that is ready, never
-    "latest", which after a bad release is the bad one. A rollout under way is ended by this. Where
-    both revisions have traffic and most requests to both fail, it is an outage: nothing is done
-    without --force.
+    "latest", which after a bad release is the bad one. Where both revisions have traffic and most
+    requests to both fail, it is an outage: nothing is done without --force.
+
+    A rollout under way is ended by this. With AIRLOCK_TOKEN, which is read from the environment
+    only, its GitHub deployment is marked as failed, and the merged pull request told.
 
     Exit codes: 0 done, or nothing to do; 2 not possible.
 
@@ -77,7 +80,7 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
         _refuse_in_outage(console, environ, target, view, plan)
     if plan.needed and not dry_run:
         with console.progress(f"Going back to {plan.target}") as bar:
-            carry_out(
+            ended = carry_out(
                 cloud,
                 plan,
                 identity(environ),
@@ -85,6 +88,9 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
                 timeout=target.config.rollout.ready_timeout,
                 notify=lambda text: bar.update(0.5, text),
             )
+        Announcer(console, environ, target.key, target.config, ended).put_back(
+            f"rolled back by hand: {plan.reason}", view.uri, rollback_page(plan, dry_run=False)
+        )
     console.summary(rollback_page(plan, dry_run=dry_run))
     console.output("revision", plan.target)
     console.output("changed", "true" if plan.needed and not dry_run else "false")

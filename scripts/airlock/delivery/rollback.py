@@ -121,10 +121,14 @@ def carry_out(
     clock: Clock,
     timeout: float,
     notify: Callable[[str], None],
-) -> None:
+) -> str:
     """Do what `plan` says, and return once the target serves everything.
 
-    A rollout under way is ended: its process sees that the record is no longer its own.
+    A rollout under way is ended: its process, if there is one, sees that the record is no longer
+    its own.
+
+    Returns:
+        The commit of the rollout that this ended; empty if there was none, or it named none.
 
     Raises:
         AirlockError: It did not take effect within `timeout` seconds, or somebody else changed the
@@ -149,6 +153,7 @@ def carry_out(
             where=plan.service,
             fix="Run it again if that was not meant",
         )
+    return done.commit if done else ""
 
 
 def _choice(

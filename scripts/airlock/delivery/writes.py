@@ -337,6 +337,9 @@ def manual(
 ) -> Write:
     """Send everything to `target` because somebody asked for it; ends a rollout under way.
 
+    The commit of that one stays on the record: whoever sees this through, perhaps a second try, can
+    say what was ended.
+
     Args:
         who: Who asked.
         view: The service.
@@ -353,6 +356,7 @@ def manual(
         lease=now,
         stable=target,
         candidate=bad,
+        commit=last.commit if last and last.open else "",
         phase=Phase.ROLLBACK,
         since=now,
         deadline=now,

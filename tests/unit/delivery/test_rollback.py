@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as changed
 
 from airlock.delivery import writes
 from airlock.delivery.judging.judge import Look
@@ -109,9 +110,41 @@ def test_a_rollout_under_way_is_ended_even_at_zero_percent() -> None:
     assert (chosen.needed, chosen.target, chosen.leaving) == (True, "shop-2", "shop-3")
 
 
-def by_hand(world: World, chosen: RollbackPlan) -> None:
+def by_hand(world: World, chosen: RollbackPlan) -> str:
     who = Identity("9-1", "somebody")
-    carry_out(world, chosen, who, clock=world.clock, timeout=60, notify=lambda _: None)
+    return carry_out(world, chosen, who, clock=world.clock, timeout=60, notify=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "commit"),
+    [(Phase.WAITING, "abc"), (Phase.STEP, "abc"), (Phase.BAKE, "abc"), (Phase.PROMOTED, "")],
+)
+def test_it_tells_which_commit_was_being_released_until_then(phase: Phase, commit: str) -> None:
+    world = World.serving("shop-3")
+    assert world.view
+    made = changed(record(phase, "shop-2", "shop-3"), commit="abc")
+    world.view = replace(world.view, annotations=annotated(world.view, made))
+    assert by_hand(world, plan_rollback(world.view, REVISIONS, "shop-2")) == commit
+    assert world.record.phase is Phase.ROLLED_BACK
+    # Whoever comes second ends nothing.
+    assert by_hand(world, plan_rollback(world.view, REVISIONS, "shop-3")) == ""
+
+
+def test_a_rollback_that_was_not_seen_through_tells_it_the_second_time() -> None:
+    world = World.serving("shop-3")
+    assert world.view
+    made = changed(record(Phase.WAITING, "shop-2", "shop-3"), commit="abc")
+    left = writes.manual(
+        Identity("8-1", "killed"),
+        world.view,
+        made,
+        target="shop-2",
+        bad="shop-3",
+        now=START,
+        wait=0,
+    )
+    world.view = replace(world.view, annotations=annotated(world.view, left.record))
+    assert by_hand(world, plan_rollback(world.view, REVISIONS, "shop-2")) == "abc"
 
 
 def test_what_serves_everything_can_be_gone_back_to_where_more_is_meant() -> None:
