@@ -93,7 +93,7 @@ def test_a_release_that_nobody_ended_is_a_failed_deployment_once_it_is_settled(
     Announcer(console, environ(github), "shop", SERVICE, commit).begin()
     done = Settled("p/services/shop", True, "left open; now it is shop-old 100 %", commit=commit)
     announcer = Announcer(console, environ(github), "shop", SERVICE, commit)
-    announcer.put_back(done.text, done.url, settled_page(done))
+    announcer.over("rolled-back", done.text, done.url, settled_page(done))
     repo = connect(github.environ(), github.environ()["GITHUB_TOKEN"]).get_repo(REPO)
     (deployment,) = repo.get_deployments(environment="production/shop")
     last, first = deployment.get_statuses()

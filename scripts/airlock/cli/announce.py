@@ -71,16 +71,17 @@ class Announcer:
         if outcome.result != "in-progress" and (outcome.result != "waiting" or outcome.asks):
             self._try(lambda: self._comment(rollout_page(outcome)))
 
-    def put_back(self, why: str, url: str, page: str) -> None:
-        """Say of a release which its own job did not end that its traffic was put back.
+    def over(self, result: Result, why: str, url: str, page: str) -> None:
+        """Say how a release ended that its own job did not end.
 
         Args:
+            result: How.
             why: In plain words.
             url: The service's.
             page: The comment on the merged pull request.
         """
         self._find()
-        self._say("failure", why, url)
+        self._say(_STATES[result], why, url)
         self._try(lambda: self._comment(page))
 
     def _find(self) -> None:

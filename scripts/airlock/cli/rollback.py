@@ -78,6 +78,7 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
     console.info(plan.reason)
     if plan.needed and not force:
         _refuse_in_outage(console, environ, target, view, plan)
+    page = rollback_page(plan, dry_run=dry_run)
     if plan.needed and not dry_run:
         with console.progress(f"Going back to {plan.target}") as bar:
             ended = carry_out(
@@ -88,10 +89,9 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
                 timeout=target.config.rollout.ready_timeout,
                 notify=lambda text: bar.update(0.5, text),
             )
-        Announcer(console, environ, target.key, target.config, ended).put_back(
-            f"rolled back by hand: {plan.reason}", view.uri, rollback_page(plan, dry_run=False)
-        )
-    console.summary(rollback_page(plan, dry_run=dry_run))
+        announcer = Announcer(console, environ, target.key, target.config, ended)
+        announcer.over("rolled-back", f"rolled back by hand: {plan.reason}", view.uri, page)
+    console.summary(page)
     console.output("revision", plan.target)
     console.output("changed", "true" if plan.needed and not dry_run else "false")
     console.output("reason", plan.reason)

@@ -83,11 +83,11 @@ def command(service: str, config: str, rollout: str, *, keep_waiting: bool) -> i
         done.append(settled)
         waiting += [target.key] if settled.waits else []
         console.info(settled.text if len(targets) == 1 else f"{target.key}: {settled.text}")
-        if settled.changed:
+        if settled.result:
             page = settled_page(settled)
             console.summary(page)
             announcer = Announcer(console, environ, target.key, target.config, settled.commit)
-            announcer.put_back(settled.text, settled.url, page)
+            announcer.over(settled.result, settled.text, settled.url, page)
     console.output("changed", "true" if any(each.changed for each in done) else "false")
     console.output("reason", "; ".join(each.text for each in done))
     console.output("waiting", json.dumps(waiting))

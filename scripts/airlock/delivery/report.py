@@ -136,9 +136,10 @@ def rollback_page(plan: RollbackPlan, *, dry_run: bool) -> str:
 
 
 def settled_page(settled: Settled) -> str:
-    """Return the page of a settle that had something to do."""
+    """Return the page of a settle that ended a release."""
+    what = "🧹 {}: traffic put right" if settled.changed else "⚠️ {}: superseded"
     lines = [
-        f"## 🧹 {settled.service.rpartition('/')[2]}: traffic put right",
+        f"## {what.format(settled.service.rpartition('/')[2])}",
         "",
         escaped(_sentence(settled.text)),
     ]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airlock.clock import Clock
-    from airlock.delivery.model import Write
+    from airlock.delivery.model import Result, Write
     from airlock.delivery.plan import Identity
     from airlock.delivery.ports import Cloud
     from airlock.gcp.model import ServiceView
@@ -34,7 +34,8 @@ class Settled:
         changed: Whether there was anything to do.
         text: What was done, or why nothing was.
         waits: Whether it waits for an approval that this run has to ask for.
-        commit: What was being released where that has been put back; empty if it is not known.
+        result: How the release ended by this; None where it did not.
+        commit: What was being released, where it has ended; empty if it is not known.
         url: The service's URL.
     """
 
@@ -42,6 +43,7 @@ class Settled:
     changed: bool
     text: str
     waits: bool = False
+    result: Result | None = None
     commit: str = ""
     url: str = ""
 
@@ -128,10 +130,12 @@ def settle(
     if done is None:
         return Settled(service, False, "somebody else has just put it right")
     if done.phase is Phase.ABANDONED:
-        return Settled(service, False, f"{why}, but {done.reason}, which stays")
+        text = f"{why}, but {done.reason}, which stays"
+        return Settled(service, False, text, result="superseded", commit=done.commit, url=view.uri)
     after = described(writes.intended(done))
     text = f"{after} stays" if after == before else f"traffic was {before}, now it is {after}"
-    return Settled(service, True, f"{why}; {text}", commit=done.commit, url=view.uri)
+    text = f"{why}; {text}"
+    return Settled(service, True, text, result="rolled-back", commit=done.commit, url=view.uri)
 
 
 def _refuse_if_unfit(cloud: Cloud, view: ServiceView, record: Record, key: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from airlock.delivery.cancel import Cancelled
 from airlock.delivery.record import Phase
+from airlock.delivery.report import settled_page
 from airlock.delivery.rollout import Progress, Rollout
 from airlock.delivery.signals import Signals
 from airlock.errors import AirlockError
@@ -95,7 +96,8 @@ def test_settling_a_killed_rollout_does_not_overrule_a_human() -> None:
     world = left_behind(open_record(lease=START + 60))
     by_hand(world, "shop-other")
     settled = settle(world, "7-1")
-    assert not settled.changed
+    assert (settled.changed, settled.result) == (False, "superseded")
+    assert settled_page(settled).startswith("## ⚠️ shop: superseded\n")
     assert "changed the traffic to shop-other 100 %, which stays" in settled.text
     assert world.record.phase is Phase.ABANDONED
     assert world.view
