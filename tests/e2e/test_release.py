@@ -219,9 +219,11 @@ def test_a_release_without_a_runner_is_carried_on_by_schedule_and_asks_for_its_a
         "release/Advance/See what waits for an approval": "success",
         "release/Advance/Approval": "success",
         "release/Advance/Go on with shop": "success",
+        "release/Advance/Report": "success",
     }
     assert job_output(run, "advance", "verdict") == "waiting"
     assert job_output(run, "proceed", "verdict") == "in-progress"
+    assert job_output(run, "report", "verdict") == "in-progress"
     revision = job_output(run, "proceed", "revision")
     assert shares(world, revision) == [0, 40]
 

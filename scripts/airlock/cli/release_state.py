@@ -50,19 +50,29 @@ def read_servings(
     )
 
 
-def standing(keys: tuple[str, ...], config: str, environ: Mapping[str, str]) -> dict[str, Ended]:
+def standing(
+    keys: tuple[str, ...], config: str, environ: Mapping[str, str], *, stepwise: bool = False
+) -> dict[str, Ended]:
     """Return how this run's release of each service ended, or where it stands.
+
+    Args:
+        keys: The services.
+        config: The configuration's path.
+        environ: The environment.
+        stepwise: Whether this run has carried on releases of step mode, and begun none.
 
     Raises:
         AirlockError: The configuration is wrong, or Cloud Run does not answer.
     """
-    from airlock.delivery.joint import ended  # noqa: PLC0415
+    from airlock.delivery.joint import carried, ended  # noqa: PLC0415
     from airlock.delivery.plan import identity  # noqa: PLC0415
     from airlock.gcp import cloud_run  # noqa: PLC0415 - see `read_servings`
 
     found = load(Path.cwd(), config)
-    cloud, rollout = cloud_run.connect(environ), identity(environ).rollout
+    cloud, who = cloud_run.connect(environ), identity(environ)
     names = {key: full_name(key, found.service(key)) for key in keys}
+    views = {key: cloud.read(name, reach=cloud_run.REACH) for key, name in names.items()}
     return {
-        key: ended(cloud.read(name, reach=cloud_run.REACH), rollout) for key, name in names.items()
+        key: carried(view, who.owner) if stepwise else ended(view, who.rollout)
+        for key, view in views.items()
     }

@@ -40,8 +40,16 @@ from airlock.delivery.joint import joint_page, overall
     envvar="AIRLOCK_BUILD",
     help="Result of the job that built the images, as `needs` has it.",
 )
+@click.option(
+    "--mode",
+    type=click.Choice(["wait", "step"]),
+    default="wait",
+    show_default=True,
+    envvar="AIRLOCK_MODE",
+    help="What this run has released, or what it has carried on of releases in mode step.",
+)
 @config_option()
-def command(service: str, commit: str, build: str, config: str) -> int:
+def command(service: str, commit: str, build: str, mode: str, config: str) -> int:
     """Put what became of each service of this run's release on one page.
 
     It is read from the services themselves, whatever became of the jobs that released them. What is
@@ -55,19 +63,21 @@ def command(service: str, commit: str, build: str, config: str) -> int:
     environ = dict(os.environ)
     console = console_for(environ)
     found = load(Path.cwd(), config)
-    results = standing(keys_of(service or "all", found, config), config, environ)
+    keys = keys_of(service or "all", found, config)
+    results = standing(keys, config, environ, stepwise=mode == "step")
     for key, each in results.items():
         console.info(f"{key}: {each.verdict}{f' - {each.reason}' if each.reason else ''}")
-    if len(results) > 1:
+    told = {key: each for key, each in results.items() if each.verdict != "none"}
+    if len(results) > 1 and told:
         unbuilt = build not in {"", "success", "skipped"}
-        console.summary(joint_page(results, commit, unbuilt=unbuilt))
+        console.summary(joint_page(told, commit, unbuilt=unbuilt))
     worst = overall(results)
     console.output("verdict", worst)
     reasons = [each.reason for each in results.values() if each.verdict == worst]
     console.output("reason", reasons[0] if reasons else "")
-    told = {
+    values = {
         key: {name.replace("previous", "previous-revision"): value for name, value in one.items()}
         for key, one in ((key, asdict(each)) for key, each in results.items())
     }
-    console.output("results", json.dumps(told))
+    console.output("results", json.dumps(values))
     return 0

@@ -17,6 +17,7 @@ from airlock.delivery.report import escaped
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
+    from airlock.delivery.record import Record
     from airlock.gcp.model import ServiceView
 
 
@@ -37,7 +38,8 @@ class Ended:
     """How one service's release ended.
 
     Args:
-        verdict: As `deploy-canary` says it; ``not-started`` where this run has released nothing.
+        verdict: As `deploy-canary` says it; ``not-started`` where this run has released nothing,
+            in step mode ``none`` where it has carried on nothing.
         reason: Why, in plain words.
         revision: The new revision; empty if there is none.
         previous: The one that served before.
@@ -70,12 +72,37 @@ def ended(view: ServiceView | None, rollout: str) -> Ended:
         return Ended("not-started", url=view.uri if view else "")
     # A job that is over may have left the way back to be seen through.
     going_back = record.phase is Phase.ROLLBACK
+    return _told(record, "rolled-back" if going_back else _verdict(record), view.uri)
+
+
+def carried(view: ServiceView | None, owner: str) -> Ended:
+    """Return where a release in step mode stands that a run carries on, or how that run ended it.
+
+    Args:
+        view: The service; None if there is none.
+        owner: The run, as records name it.
+
+    Raises:
+        AirlockError: The record cannot be read.
+    """
+    record = read(view) if view else None
+    ours = record is not None and record.stepwise and (record.open or record.owner == owner)
+    if view is None or record is None or not ours:
+        return Ended("none", url=view.uri if view else "")
+    return _told(record, _verdict(record), view.uri)
+
+
+def _verdict(record: Record) -> Verdict:
+    return RESULTS.get(record.phase, "in-progress")
+
+
+def _told(record: Record, verdict: Verdict, url: str) -> Ended:
     return Ended(
-        "rolled-back" if going_back else RESULTS.get(record.phase, "in-progress"),
+        verdict,
         record.reason,
         record.candidate,
         record.stable,
-        view.uri,
+        url,
         record.image,
         record.commit,
     )
@@ -113,8 +140,10 @@ def obstacle(
 
 
 def overall(results: Mapping[str, Ended]) -> Verdict:
-    """Return the worst verdict."""
-    return min((each.verdict for each in results.values()), key=VERDICTS.index, default="promoted")
+    """Return the worst verdict; ``none`` where that is all there is."""
+    verdicts = {each.verdict for each in results.values()}
+    nothing: Verdict = "none" if verdicts else "promoted"
+    return min(verdicts - {"none"}, key=VERDICTS.index, default=nothing)
 
 
 def joint_page(results: Mapping[str, Ended], commit: str, *, unbuilt: bool) -> str:

@@ -18,7 +18,7 @@ Result = Literal[
     "promoted", "rolled-back", "failed", "held", "superseded", "waiting", "in-progress"
 ]
 
-Verdict = Result | Literal["not-started"]
+Verdict = Result | Literal["not-started", "none"]
 
 VERDICTS: tuple[Verdict, ...] = (
     *("failed", "rolled-back", "held", "superseded", "not-started", "waiting", "in-progress"),

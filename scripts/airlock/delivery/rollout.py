@@ -291,8 +291,10 @@ class Rollout:
     def _write(self, write: Write) -> None:
         view = self._seen.view
         if self._carried == write.record.epoch:
-            # The first write of a call that carries on fences off whoever did so before.
-            write = replace(write, record=_next_epoch(write.record))
+            # The first write of a call that carries on fences off whoever did so before, and says
+            # whose run it was: what this run has ended is told by that.
+            record = _taken(write.record, self._plan.identity.owner)
+            write = replace(write, record=record)
         change = Change(annotated(view, write.record), write.traffic, write.revision)
         if view is not None:
             # Retries of what was asked in between can take a minute: long enough for a person.
@@ -448,5 +450,5 @@ def _text(error: Exception) -> str:
     return str(error) if isinstance(error, AirlockError) else f"Internal {type(error).__name__}."
 
 
-def _next_epoch(record: Record) -> Record:
-    return msgspec.structs.replace(record, epoch=record.epoch + 1)
+def _taken(record: Record, owner: str) -> Record:
+    return msgspec.structs.replace(record, epoch=record.epoch + 1, owner=owner)

@@ -179,6 +179,8 @@ def test_in_step_mode_the_call_that_stops_asks_and_the_others_wait() -> None:
         world.clock.sleep(600)
         outcome = rollout(world, with_plan=gated(number))
     assert outcome.result == "promoted"
+    # Who ended it is told from those that had nothing left to do.
+    assert world.record.owner == gated(7).identity.owner
 
 
 def test_in_step_mode_a_refusal_puts_back_what_its_own_run_asked_about() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace as changed
 
-from airlock.delivery.joint import Ended, ended, joint_page, obstacle, overall
+from airlock.delivery.joint import Ended, carried, ended, joint_page, obstacle, overall
 from airlock.delivery.record import ANNOTATION, Phase, Record, encode
 from airlock.gcp.model import ServiceView
 
@@ -62,6 +62,31 @@ def test_a_service_without_a_record_was_not_released() -> None:
     assert ended(VIEW, "7-1") == Ended("not-started", url="https://shop")
 
 
+@pytest.mark.parametrize(
+    ("phase", "owner", "verdict"),
+    [
+        (Phase.STEP, "another run", "in-progress"),
+        (Phase.ROLLBACK, "another run", "in-progress"),
+        (Phase.WAITING, "another run", "waiting"),
+        (Phase.PROMOTED, "this run", "promoted"),
+        (Phase.ROLLED_BACK, "this run", "rolled-back"),
+        (Phase.PROMOTED, "another run", "none"),
+    ],
+)
+def test_of_step_mode_what_is_open_is_told_and_what_this_run_has_ended(
+    phase: Phase, owner: str, verdict: Verdict
+) -> None:
+    made = changed(RECORD, phase=phase, owner=owner, stepwise=True)
+    found = carried(replace(VIEW, annotations={ANNOTATION: encode(made)}), "this run")
+    assert found.verdict == verdict
+    assert found.revision == ("" if verdict == "none" else "shop-2")
+    # What a job watches to its end is no call's to carry on.
+    watched = changed(made, stepwise=False)
+    view = replace(VIEW, annotations={ANNOTATION: encode(watched)})
+    assert carried(view, "this run").verdict == "none"
+    assert carried(None, "this run") == Ended("none")
+
+
 ORDER = ("a", "b", "c", "d")
 
 
@@ -105,6 +130,8 @@ def test_the_page_and_the_worst() -> None:
     }
     assert overall(results) == "rolled-back"
     assert overall({}) == "promoted"
+    assert overall({"a": Ended("none"), "b": Ended("promoted")}) == "promoted"
+    assert overall({"a": Ended("none")}) == "none"
     page = joint_page(results, "1" * 40, unbuilt=False)
     assert page.startswith("## ⏪ Release of `1111111`: 1 of 3 promoted\n")
     assert "| [a](https://a) | ✅ promoted | `a-2` | `a-1` | fine |" in page
