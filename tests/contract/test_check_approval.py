@@ -85,7 +85,7 @@ def test_an_app_with_a_rule_of_its_own_is_asked(github: GitHubStandIn, check: Ch
 
 
 def test_what_the_token_may_not_see_is_a_warning_and_no_failure(
-    github: GitHubStandIn, check: Check
+    github: GitHubStandIn, check: Check, caplog: pytest.LogCaptureFixture
 ) -> None:
     github.create_repository(REPO, private=True)
     github.create_environment(REPO, NAME, reviewers=["lead"])
@@ -94,6 +94,9 @@ def test_what_the_token_may_not_see_is_a_warning_and_no_failure(
     assert code == 0
     (warning,) = [line for line in told.splitlines() if line.startswith("::warning")]
     assert "the token may not read it, which takes `actions: read`" in warning
+    # And nothing else is said, not by the library either.
+    assert told.splitlines() == [warning, "checked=false"]
+    assert caplog.records == []
     # With the right it is known that there is none; without, none is like one that is hidden.
     assert check("actions: read", environment="other")[0] == 2
     github.faults.inject(Fault(404), method="GET", path=ONE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import logging
 import random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from urllib3 import BaseHTTPResponse
+
+# PyGithub writes each refusal and each wait to standard error. What came of a call is said once, by
+# `explained`.
+github.set_log_level(logging.WARNING)
 
 TIMEOUT = 15
 """Seconds for a connection, and between two packets of an answer."""
