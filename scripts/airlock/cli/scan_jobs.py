@@ -130,7 +130,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         present: Commit that "still present" is about; empty for none.
         everything: Whether all that is read stands in the files as they are now.
         read: Yields what to look at.
-        done: Called when the scan is over, to remember it.
+        done: Called when the scan has passed and all is told, to remember it.
         event: What started the run; None on a laptop.
     """
 

@@ -119,8 +119,6 @@ def scan(
     verdict = judge(collected, terms)
     prints.remember()
     unread = _unread(engine)
-    if not unread:
-        job.done()
     review = _review(job, known, config_path)
     remarks = [
         *known.remarks,

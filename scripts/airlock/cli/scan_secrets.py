@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     "--state",
     envvar="AIRLOCK_STATE",
     default="",
-    help="For `history`: file that remembers what was scanned, so that only the rest is read.",
+    help="For `history`: file that remembers what has passed, so that only the rest is read.",
 )
 @click.option(
     "--shard",
@@ -209,7 +209,11 @@ def command(
         console.output("comment", told)
     if scanned.result.blocking:
         return FAILED
-    return ERROR if scanned.result.broken or scanned.result.unread else OK
+    if scanned.result.broken or scanned.result.unread:
+        return ERROR
+    # Only now: what was remembered before would be missing from the next scan, which passes then.
+    work.done()
+    return OK
 
 
 def _say(result: Result, sarif: str, console: Console, environ: Mapping[str, str]) -> None:
