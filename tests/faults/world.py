@@ -142,7 +142,7 @@ class Prober:
     def smoke(self, url: str, audience: str) -> SmokeResult:
         del url, audience
         failures = ("test_price: 500",) if self.image == UNFIT else ()
-        return SmokeResult(not failures, 3, failures, "".join(failures))
+        return SmokeResult(not failures, 3, failures=failures, reason="".join(failures))
 
 
 class World:

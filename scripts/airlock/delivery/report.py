@@ -149,9 +149,10 @@ def settled_page(settled: Settled) -> str:
 def smoke_cell(result: SmokeResult) -> str:
     """Return how the smoke tests went, in a few words."""
     failed = len(result.failures)
+    skipped = f", {result.skipped} skipped" if result.skipped else ""
     if result.passed:
-        return f"{result.tests} passed"
-    return f"{failed} of {result.tests} failed" if failed else escaped(result.reason)
+        return f"{result.tests} passed{skipped}"
+    return f"{failed} of {result.tests} failed{skipped}" if failed else escaped(result.reason)
 
 
 def _chart(looks: Sequence[Look]) -> list[str]:

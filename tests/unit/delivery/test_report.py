@@ -71,7 +71,9 @@ def test_a_page_says_what_somebody_has_to_do_now(result: str, told: str) -> None
 
 def test_a_failed_tests_output_cannot_write_markdown() -> None:
     hostile = "test_x: <img src=x> [click](https://evil.example) | `code`\n# heading"
-    page = smoke_page("shop", "https://shop", SmokeResult(False, 2, (hostile,), hostile))
+    page = smoke_page(
+        "shop", "https://shop", SmokeResult(False, 2, failures=(hostile,), reason=hostile)
+    )
     (line,) = [line for line in page.splitlines() if "evil" in line]
     assert "<img" not in line.replace("\\<img", "")
     assert "[click]" not in line
@@ -80,7 +82,9 @@ def test_a_failed_tests_output_cannot_write_markdown() -> None:
 
 def test_many_failures_are_counted_not_listed() -> None:
     failures = tuple(f"test {n}" for n in range(50))
-    page = smoke_page("shop", "u", SmokeResult(False, 50, failures, "test 0 and 49 more"))
+    page = smoke_page(
+        "shop", "u", SmokeResult(False, 50, failures=failures, reason="test 0 and 49 more")
+    )
     assert "and 30 more" in page
     assert "test 40" not in page
 

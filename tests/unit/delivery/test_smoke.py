@@ -10,12 +10,17 @@ import pytest
 
 from airlock.config import Smoke
 from airlock.delivery.environment import scrubbed
+from airlock.delivery.report import smoke_cell
 from airlock.delivery.smoke import redacted, run_suite, suite_path
 from airlock.errors import AirlockError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+MARKS = "import os, pytest\n"
+SKIPPED = "@pytest.mark.skipif('E2E' not in os.environ, reason='-')\ndef test_one(): pass\n"
+EXPECTED = "@pytest.mark.xfail\ndef test_two(): assert False\n"
 
 
 def test_only_named_variables_are_passed_on() -> None:
@@ -57,14 +62,25 @@ def test_tokens_are_cut_out_even_in_part() -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "the suite holds no tests"), ("import nothing_of_the_kind\n", "collection failure")],
-    ids=["empty", "broken import"],
+    [
+        ("", "the suite holds no tests"),
+        ("import nothing_of_the_kind\n", "collection failure"),
+        (f"{MARKS}{SKIPPED}{EXPECTED}", "all 2 tests were skipped"),
+    ],
+    ids=["empty", "broken import", "skipped"],
 )
 def test_a_suite_that_cannot_run_does_not_pass(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "test_it.py").write_text(text)
     result = run_suite(tmp_path, tmp_path, "http://x", token="", timeout=200.0, environ=os.environ)
     assert not result.passed
     assert reason in result.reason
+
+
+def test_skipped_tests_are_not_counted_as_run(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(f"{MARKS}{SKIPPED}{EXPECTED}def test_good(): pass\n")
+    result = run_suite(tmp_path, tmp_path, "http://x", token="", timeout=200.0, environ=os.environ)
+    assert (result.passed, result.tests, result.skipped) == (True, 1, 2)
+    assert smoke_cell(result) == "1 passed, 2 skipped"
 
 
 def test_a_suite_that_hangs_is_killed_with_everything_it_started(

@@ -250,7 +250,7 @@ class Prober:
         self.check(audience)
         self.urls.append(url)
         failures = () if self.passes else ("test_price: 500",)
-        return SmokeResult(self.passes, 3, failures, "".join(failures))
+        return SmokeResult(self.passes, 3, failures=failures, reason="".join(failures))
 
 
 def _with_urls(traffic: tuple[Target, ...]) -> tuple[Target, ...]:
