@@ -70,6 +70,8 @@ def test_on_a_laptop(
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     assert run(["plan-release", "--base", "HEAD~1"]) == 0
     assert 'services=["shop"]' in capsys.readouterr().out
+    assert run(["plan-release", "--service", "shop", "--image", "r/shop@sha256:1"]) == 0
+    assert 'services=["shop"]' in capsys.readouterr().out
     assert run(["plan-release", "--service", "all"]) == 0
     assert 'services=["shop", "cart"]' in capsys.readouterr().out
 
@@ -81,6 +83,9 @@ def test_on_a_laptop(
         (("--base", "nosuch"), "--base: no commit 'nosuch' here. Fetch it, or name another one."),
         (("--service", "shpo"), "no service 'shpo'. Did you mean 'shop'?"),
         (("--config", "no.yml"), "no.yml: no such file."),
+        (("--image", "r/shop@sha256:1"), "--image: one image for 2 services."),
+        (("--image", "r/a@sha256:1", "--service", "all"), "--image: one image for 2 services."),
+        (("--image", '{"cart": "r/c"}', "--service", "shop"), "--image: no image for shop."),
     ],
 )
 def test_bad_input_is_one_line(

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
-from airlock.cli.release import chosen, service_options
+from airlock.cli.release import chosen, image_of, service_options
 from airlock.cli.release_state import standing
 from airlock.clock import clock_from
 from airlock.config import load
@@ -180,7 +179,7 @@ def command(
     target = chosen(service, config)
     clock = clock_from(environ)
     section = target.config
-    image = _of(image, service)
+    image = image_of(image, service)
     _check(image, mode, approve=approve)
     if not image and (approve or mode == "step"):
         under_way = _under_way(environ, target.name, approve=approve)
@@ -308,26 +307,6 @@ def _nothing(console: Console, service: str, found: Ended, *, approve: bool) -> 
     console.output("verdict", verdict)
     console.output("reason", why)
     return 0 if verdict == "promoted" else 1
-
-
-def _of(image: str, service: str) -> str:
-    """Return the image of `service` where `image` is a JSON object of several, else `image`.
-
-    Raises:
-        AirlockError: It is no such object, or does not name the service.
-    """
-    if not image.startswith("{"):
-        return image
-    try:
-        images = msgspec.json.decode(image, type=dict[str, str])
-    except msgspec.DecodeError as error:
-        raise AirlockError(
-            f"not a JSON object of image by service: {error}", where="--image"
-        ) from None
-    if service not in images:
-        known = ", ".join(images) or "none"
-        raise AirlockError(f"no image for {service}", where="--image", fix=f"It names {known}")
-    return images[service]
 
 
 def show(console: Console, outcome: Outcome) -> None:

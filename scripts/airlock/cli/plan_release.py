@@ -11,6 +11,7 @@ import click
 
 from airlock.cli.console import console_for
 from airlock.cli.options import config_option
+from airlock.cli.release import check_images, image_of
 from airlock.cli.release_state import open_tree, read_servings
 from airlock.config import load
 from airlock.delivery.changes.planning import Base, Planner, base_of, keys_of
@@ -54,8 +55,18 @@ _MATRIX = 256
     envvar="AIRLOCK_BASE",
     help="Commit to compare with, instead of the event's.",
 )
+@click.option(
+    "--image",
+    default="",
+    metavar="REF",
+    envvar="AIRLOCK_IMAGE",
+    help="Image that is going to be released, or a JSON object of images by service; refused where "
+    "it could be taken for another service's.",
+)
 @config_option()
-def command(service: str, by: Literal["changes", "drift"], base: str, config: str) -> int:
+def command(
+    service: str, by: Literal["changes", "drift"], base: str, image: str, config: str
+) -> int:
     """Say which services the commit that is checked out releases, and why.
 
     A service is released where a file of it differs: one that its `paths` or the `shared-paths`
@@ -76,9 +87,12 @@ def command(service: str, by: Literal["changes", "drift"], base: str, config: st
     console = console_for(environ)
     found = load(Path.cwd(), config)
     keys = keys_of(service, found, config)
+    check_images(image, keys, tuple(found.services))
     tree = open_tree(environ)
     decisions, how = _decided(found, config, tree, environ, keys=keys, by=by, base=base)
     chosen = [each.service for each in decisions if each.release]
+    for key in chosen:
+        image_of(image, key)
     if len(chosen) > _MATRIX:
         raise AirlockError(
             f"{len(chosen)} services at once are more than a matrix may have ({_MATRIX})",

@@ -1,4 +1,4 @@
-"""What commands about releases share: how they name a service."""
+"""What commands about releases share: how they name a service and its image."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+import msgspec
 
 from airlock.cli.options import config_option
 from airlock.config import load
 from airlock.delivery.changes.planning import keys_of
+from airlock.errors import AirlockError
 from airlock.gcp.model import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airlock.config import Service
 
@@ -88,3 +90,43 @@ def chosen(key: str, config: str) -> Chosen:
 def full_name(key: str, service: Service) -> str:
     """Return the resource name of the service that is called `key` in the file."""
     return resource(service.project, service.region, service.name or key)
+
+
+def check_images(image: str, named: Sequence[str], all_: Sequence[str]) -> None:
+    """Refuse an image that could be released as that of another service.
+
+    Args:
+        image: As of `image_of`; empty for none.
+        named: Services that were asked for; none for whichever has changed.
+        all_: Services there are.
+
+    Raises:
+        AirlockError: One image, and several services that it may be meant for.
+    """
+    count = len(named or all_)
+    if image and not image.startswith("{") and count > 1:
+        raise AirlockError(
+            f"one image for {count} services",
+            where="--image",
+            fix='Name its service with --service, or give an object: {"KEY": "IMAGE"}',
+        )
+
+
+def image_of(image: str, service: str) -> str:
+    """Return the image of `service` where `image` is a JSON object of several, else `image`.
+
+    Raises:
+        AirlockError: It is no such object, or does not name the service.
+    """
+    if not image.startswith("{"):
+        return image
+    try:
+        images = msgspec.json.decode(image, type=dict[str, str])
+    except msgspec.DecodeError as error:
+        raise AirlockError(
+            f"not a JSON object of image by service: {error}", where="--image"
+        ) from None
+    if service not in images:
+        known = ", ".join(images) or "none"
+        raise AirlockError(f"no image for {service}", where="--image", fix=f"It names {known}")
+    return images[service]
