@@ -348,3 +348,23 @@ def test_in_mode_step_nothing_is_carried_on_where_there_is_nothing(
     code, output = airlock("deploy-canary", "--service", "idle", "--approve", "--image", "i")
     assert code == 2
     assert "an approval is for the image that waits. Leave it out." in output
+
+
+def test_a_job_that_failed_without_a_trace_keeps_those_after_it_from_starting(
+    shop: Lab, airlock: Callable[..., tuple[int, str]]
+) -> None:
+    file = shop.root / ".github" / "airlock.yml"
+    file.parent.mkdir(exist_ok=True)
+    place = "{project: p, region: r}"
+    file.write_text(f"services:\n  refused: {place}\n  later: {place}\n")
+    failed = shop.root / "failed"
+    arguments = ("--order", '["refused", "later"]', "--parallel", "2", "--failed", str(failed))
+    failed.mkdir()
+    (failed / "refused").touch()
+    code, said = airlock("deploy-canary", "--service", "later", "--image", "r/later", *arguments)
+    assert (code, "later is not released: refused, which comes before it, has failed" in said) == (
+        1,
+        True,
+    )
+    assert "verdict=not-started" in said
+    assert shop.stack.cloud_run.writes("later") == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -133,6 +133,13 @@ _ENOUGH: dict[str, frozenset[Verdict]] = {
     help="How many of them are released at the same time.",
 )
 @click.option(
+    "--failed",
+    default="",
+    metavar="FOLDER",
+    envvar="AIRLOCK_FAILED",
+    help="Where there is a file for each of them whose job has failed, called as the service.",
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     envvar="AIRLOCK_DRY_RUN",
@@ -152,6 +159,7 @@ def command(
     force: bool,
     order: str,
     parallel: int,
+    failed: str,
     dry_run: bool,
 ) -> int:
     """Release a revision a few percent at a time, and go back by itself.
@@ -189,7 +197,8 @@ def command(
         mode = "step" if under_way.stepwise else "wait"
     enough = _ENOUGH[mode] if mode == "step" or until == WHOLE else _ENOUGH["until"]
     ahead = "" if dry_run else order
-    if ahead and (why := _kept_back(service, ahead, parallel, config, environ, enough=enough)):
+    turn = _Turn(ahead, parallel, Path(failed) if failed else None)
+    if ahead and (why := _kept_back(service, turn, config, environ, enough=enough)):
         console.info(f"{service} is not released: {why}")
         console.annotate([Annotation(level="error", title=f"{service}: not started", message=why)])
         console.output("verdict", "not-started")
@@ -258,10 +267,17 @@ def _signals(
     )
 
 
+class _Turn(NamedTuple):
+    """Who is released beside this service; see the options of these names."""
+
+    order: str
+    parallel: int
+    failed: Path | None
+
+
 def _kept_back(
     service: str,
-    order: str,
-    parallel: int,
+    turn: _Turn,
     config: str,
     environ: Mapping[str, str],
     *,
@@ -272,9 +288,12 @@ def _kept_back(
     Raises:
         AirlockError: `order` is no list of services, or Cloud Run does not answer.
     """
-    keys = keys_of(order, load(Path.cwd(), config), config)
+    keys = keys_of(turn.order, load(Path.cwd(), config), config)
     earlier = keys[: keys.index(service)] if service in keys else ()
-    return obstacle(service, keys, standing(earlier, config, environ), parallel, enough=enough)
+    folder = turn.failed if turn.failed and turn.failed.is_dir() else None
+    failed = {file.name for file in folder.iterdir()} if folder else ()
+    before = standing(earlier, config, environ)
+    return obstacle(service, keys, before, turn.parallel, enough=enough, failed=failed)
 
 
 def _under_way(environ: Mapping[str, str], service: str, *, approve: bool) -> Record | Ended:

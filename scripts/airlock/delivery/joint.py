@@ -115,6 +115,7 @@ def obstacle(
     parallel: int,
     *,
     enough: Container[Verdict] = frozenset({"promoted"}),
+    failed: Container[str] = (),
 ) -> str:
     """Return why the release of a service must not begin; empty if it may.
 
@@ -127,6 +128,7 @@ def obstacle(
         before: How those before it stand.
         parallel: How many are released at the same time.
         enough: Verdicts with which one before it is no obstacle.
+        failed: Services whose jobs are known to have failed, also without a trace.
     """
     earlier = order[: order.index(key)] if key in order else ()
     open_ = [each for each in earlier if before[each].verdict not in enough]
@@ -134,6 +136,8 @@ def obstacle(
     bad = [each for each in open_ if before[each].verdict not in under_way]
     if bad:
         return f"{bad[0]}, which comes before it, is {before[bad[0]].verdict}"
+    if lost := [each for each in open_ if each in failed]:
+        return f"{lost[0]}, which comes before it, has failed"
     if len(open_) >= parallel:
         return f"{open_[0]}, which comes before it, was not promoted"
     return ""

@@ -114,6 +114,16 @@ def test_who_may_begin(key: str, before: tuple[Verdict, ...], parallel: int, exp
     assert bool(found) is bool(expected)
 
 
+def test_who_failed_without_a_trace_keeps_those_after_it_from_starting() -> None:
+    stand = {"a": Ended("not-started"), "b": Ended("promoted")}
+    assert obstacle("c", ORDER, stand, 2) == ""
+    said = obstacle("c", ORDER, stand, 2, failed={"a"})
+    assert said == "a, which comes before it, has failed"
+    # Run again, it may have been promoted since.
+    assert obstacle("c", ORDER, {**stand, "a": Ended("promoted")}, 2, failed={"a"}) == ""
+    assert obstacle("a", ORDER, {}, 2, failed={"c"}) == ""
+
+
 def test_who_stops_for_an_approval_keeps_nobody_from_coming_as_far() -> None:
     stand = {"a": Ended("waiting"), "b": Ended("promoted")}
     enough: set[Verdict] = {"promoted", "waiting"}
