@@ -88,6 +88,7 @@ def test_from_a_leaked_env_to_a_clean_server_and_back(world: World) -> None:
     repository.clone.git("push", "--quiet", "origin", "HEAD:refs/tags/v1")
     assert len(holding(repository)) == 2
     given = secretly(world, identity)
+    world.stack.github.create_environment(repository.name, "rewrite-history", reviewers=["lead"])
 
     planned = repository.dispatch({}, **given)
     assert results(planned)["Plan"] == "success", planned.log()

@@ -231,6 +231,13 @@ def test_an_approval_is_asked_for_only_after_it_was_seen_that_somebody_is_asked(
     assert f"needs.{looking}.result == 'success'" in after["if"]
 
 
+def test_history_is_rewritten_only_after_it_was_seen_that_somebody_was_asked() -> None:
+    text = (ROOT / ".github/workflows/rewrite-history.yml").read_text(encoding="utf-8")
+    run = document(text)["jobs"]["run"]
+    assert run["steps"][0]["uses"] == "$/actions/check-approval"
+    assert run["steps"][0]["with"]["approval-environment"] == run["environment"]
+
+
 def test_traffic_is_settled_whatever_became_of_the_release() -> None:
     release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
     settle = release["jobs"]["settle"]
