@@ -224,6 +224,7 @@ plain("percent-encoded twice", "twice.txt", lambda t: b"?next=%b\n" % each(t, "%
 plain("JSON in JSON", "nested.json", _nested)
 plain("joined literals", "joined.py", _joined)
 plain("joined literals over lines", "joined.js", _joined_lines)
+plain("line that goes on", "run.sh", lambda t: f"TOKEN={t[:9]}\\\n{t[9:]}\n".encode())
 
 plain("Markdown's escapes", "notes.md", lambda t: b"Use " + t.replace("_", "\\_").encode() + b"\n")
 plain("base64 in a folded YAML text", "folded.yaml", _folded)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airlock.leaks.decode import digits, escapes, joined, sixbit, wide
+from airlock.leaks.decode import digits, escapes, joined, parted, sixbit, wide
 from airlock.leaks.decode.region import Codec, Region
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _CODECS: tuple[Codec, ...] = (
     *escapes.CODECS,
     *wide.CODECS,
     *joined.CODECS,
+    *parted.CODECS,
 )
 _OWNERS = tuple(index for index, codec in enumerate(_CODECS) for _ in codec.triggers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import re
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 DEEPEST = 5
 """How many encodings and archives, one within the other, are opened."""
 
+_CONTINUED = re.compile(r"\\\r?\n[ \t]*")
 _COMMENT = 1000
 _CONTEXT = 2048
 _NOTES = 1000
@@ -223,16 +225,24 @@ def merged(
     """Return what is reported of plain and of encoded findings in the same text.
 
     A plain secret may be encoded by nature: what is inside it is the same finding, unless only the
-    inside blocks. An encoded text may hold readable secrets: they are not reported twice.
+    inside blocks. An encoded text may hold readable secrets: they are not reported twice. Nor is
+    what a line that goes on in the next one has of a secret.
     """
     starts = [span.start for span in spans]
-    beaten = set()
+    beaten: set[int] = set()
     left = []
     for region, detections in regions:
         at = bisect.bisect_right(starts, region.start) - 1
-        inside = spans[at + 1 : bisect.bisect_left(starts, region.end)]
-        known = {readable(text[span.start : span.end]) for span in inside}
+        inside = range(at + 1, bisect.bisect_left(starts, region.end))
+        plain = [readable(text[spans[place].start : spans[place].end]) for place in inside]
+        known = {*plain, *(_CONTINUED.sub("", value) for value in plain)}
         fresh = [found for found in detections if found.secret.reveal() not in known]
+        values = [found.secret.reveal() for found in fresh]
+        beaten.update(
+            place
+            for place, piece in zip(inside, plain, strict=True)
+            if piece.endswith("\\") and any(piece[:-1] in value for value in values)
+        )
         if at >= 0 and spans[at].end >= region.end:
             fresh = [found for found in fresh if found.rule.tier < spans[at].rule.tier]
             if fresh:

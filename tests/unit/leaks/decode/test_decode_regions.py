@@ -29,6 +29,10 @@ def each(form: str) -> bytes:
     return "".join(form % byte for byte in TOKEN).encode()
 
 
+def parts(first: int, second: int) -> tuple[bytes, bytes, bytes]:
+    return TOKEN[:first], TOKEN[first:second], TOKEN[second:]
+
+
 PLACES = {
     "base64": b"key: " + base64.b64encode(TEXT) + b"\n",
     "base64 without padding": b"  value: " + base64.b64encode(TOKEN).rstrip(b"=") + b"\n",
@@ -74,6 +78,9 @@ PLACES = {
     "joined over lines": b'"%b" +\n  "%b"\n  + "%b"\n' % (TOKEN[:9], TOKEN[9:20], TOKEN[20:]),
     "joined by a dot": b"$token = '" + TOKEN[:12] + b"'.'" + TOKEN[12:] + b"';\n",
     "joined by nothing": b'token = ("%b"\n         "%b")\n' % (TOKEN[:22], TOKEN[22:]),
+    "continued": b"docker run \\\n  -e TOKEN=%b\\\n%b \\\n  app\n" % (TOKEN[:9], TOKEN[9:]),
+    "continued, Windows' line ends": b"TOKEN=%b\\\r\n%b\\\r\n%b\r\n" % parts(9, 20),
+    "continued, indented": b'a: "%b\\\n  %b\\\n  %b"\n' % parts(4, 36),
 }
 
 
@@ -137,6 +144,14 @@ def test_ordinary_text_is_left_alone() -> None:
     commit 4b825dc642cb6eb9a060e54bf8d69288fbee4904
     <a href="/docs/getting-started?x=1&amp;y=2">It&#39;s here</a> 100%% sure
     msg = "one " + "two" + f" and {three}"
+    docker run --rm --name app \\
+        --env PORT=8080 \\
+        registry.example.com/app
+    make target\\
+        --jobs 4 && curl https://example.com/path\\
+        and more
+    #define LONG_MACRO(x) \\
+        do_something(x)
     """ % base64.b64encode(NOISE[:64])
     assert regions(text) == []
 
@@ -174,6 +189,8 @@ HOSTILE = {
     "quoted-printable": b"quoted-printable\n=3Dabcdefgh " * 30_000,
     "joined": b'"abcd"+"abcd"' * 70_000,
     "joined over lines": b'"abcd" +\n  "abcd' * 60_000,
+    "continued": b"abcd\\\n" * 160_000,
+    "continued, indented": b"abcd\\\n        abcdefgh " * 40_000,
     "UTF-16": ("x" * 500_000).encode("utf-16-le"),
     "UTF-16 lines": ("xxxxxxxxx\n" * 50_000).encode("utf-16-le"),
     "UTF-32": ("x" * 250_000).encode("utf-32-le"),

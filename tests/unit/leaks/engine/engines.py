@@ -55,11 +55,12 @@ EXACT = Rule(id="exact", title="E", regex="tok_a1B2c3d4", confidence=0.95)
 ALIKE = Rule(id="alike", title="A", regex="tok_a1B2[0-9a-z]+", confidence=0.95)
 WORDED = Rule(id="worded", title="W", regex="tok_([0-9a-zA-Z]{6})", keywords=("lorem", "ipsum"))
 KEYED = Rule(id="keyed", title="K", regex=r"key = ([0-9a-z]{10,40})(?:[^0-9a-z]|$)")
+LINES = Rule(id="lines", title="L", regex=r"l=([0-9a-z\s\\]+) ;")
 FAR = Rule(id="far", title="Far", regex="Z{2000}")
 
 _ALL = (
     *(EXACT, ALIKE, TOKEN, NAMED, BLOCK, GREEDY, NESTED, NEAR, RUN, OPTIONAL, WHOLE, FIRST),
-    *(ANYTHING, DATA, OPEN, ACME, WORDED, KEYED, FAR),
+    *(ANYTHING, DATA, OPEN, ACME, WORDED, KEYED, LINES, FAR),
 )
 _NOWHERE = r"\A\z"
 

@@ -26,6 +26,7 @@ from unit.leaks.engine.engines import (
     FAR,
     FIRST,
     KEYED,
+    LINES,
     NAMED,
     OPEN,
     OPTIONAL,
@@ -326,6 +327,17 @@ def test_a_plain_secret_is_not_reported_again_for_what_is_encoded_in_it() -> Non
         piece(f"data: {encoded}\n")
     )
     assert (found.rule.id, found.via) == ("token", ("base64",))
+
+
+def test_what_a_line_has_of_a_secret_is_not_reported_beside_it() -> None:
+    (found,) = engine(ANYTHING).scan(piece("a\nk=abcd1234\\\nefgh5678 \n"))
+    assert (found.secret.reveal(), found.line) == ("abcd1234efgh5678", 2)
+    assert found.via == ("continued",)
+
+
+def test_a_plain_secret_over_continued_lines_is_reported_once() -> None:
+    (found,) = engine(LINES).scan(piece("a\nl=abcd1234\\\nefgh5678 ;\n"))
+    assert (found.secret.reveal(), found.via) == ("abcd1234\\\nefgh5678", ())
 
 
 def test_a_regex_that_re2_does_not_know_is_named_by_its_rule() -> None:
