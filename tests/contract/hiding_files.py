@@ -173,6 +173,17 @@ def _picture(token: str) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + len(comment).to_bytes(4) + comment + bytes(4)
 
 
+def _searched(token: str) -> bytes:
+    red, plain = "\x1b[01;31m\x1b[K", "\x1b[m\x1b[K"
+    return f"$ grep --color ghp_ .env\nTOKEN={red}{token[:4]}{plain}{token[4:]}\n".encode()
+
+
+def _traceback(token: str) -> bytes:
+    line = f"\x1b[0mlogin(\x1b[38;5;124m'{token[:4]}\x1b[39m\x1b[38;5;124m{token[4:]}'\x1b[39m)"
+    output = {"output_type": "error", "traceback": [line]}
+    return json.dumps({"nbformat": 4, "cells": [{"outputs": [output]}]}).encode()
+
+
 def _bundle(token: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         repo = hiding.Repo(Path(folder) / "old")
@@ -225,6 +236,8 @@ plain("JSON in JSON", "nested.json", _nested)
 plain("joined literals", "joined.py", _joined)
 plain("joined literals over lines", "joined.js", _joined_lines)
 plain("line that goes on", "run.sh", lambda t: f"TOKEN={t[:9]}\\\n{t[9:]}\n".encode())
+plain("coloured log", "build.log", _searched)
+plain("coloured traceback in a notebook", "failed.ipynb", _traceback)
 
 plain("Markdown's escapes", "notes.md", lambda t: b"Use " + t.replace("_", "\\_").encode() + b"\n")
 plain("base64 in a folded YAML text", "folded.yaml", _folded)

@@ -1,7 +1,8 @@
 """Words with something in their middle that is never shown.
 
-A line that goes on behind a backslash. It is as cheap to wait for as one rule: it has
-letters that hardly any other text has, and those of the secret on both sides.
+A line that goes on behind a backslash, colours of a terminal. Each is as cheap to
+wait for as one rule: it has letters that hardly any other text has, and those of the secret
+on both sides.
 """
 
 from __future__ import annotations
@@ -29,6 +30,17 @@ _CONTINUATION = re.compile(
     re.MULTILINE,
 )
 
+# Colours, the erasing that grep puts behind them (ECMA-48, 8.3.117 and 8.3.41), and the return to
+# ASCII before them (ECMA-35) when `tput` resets a terminal; the escape character as it is, and as
+# shells, programs, JSON and pagers write it.
+_COLOURED = tuple(
+    escape + rb"\[[0-9;:]*[mK]\\{0,4}[\"']?[0-9A-Za-z+/_.~!@#$%^&*-]{8}"
+    for escape in (rb"\x1b", rb"\\0?33", rb"\\[eE]", rb"\\[xX]1[bB]", rb"\\u001[bB]", rb"\^\[")
+)
+_COLOUR = re.compile(
+    rb"(?:\x1b|\\{1,8}(?:0?33|[eE]|[xX]1[bB]|u001[bB])|\^\[)(?:\[[0-9;:]{0,32}[mK]|\(B)"
+)
+
 
 def _read(text: bytes, end: int, floor: int, *, part: re.Pattern[bytes], via: str) -> Region:
     first = part.search(text, max(floor, end - _NEAR), end)
@@ -45,4 +57,7 @@ def _read(text: bytes, end: int, floor: int, *, part: re.Pattern[bytes], via: st
     return Region(start, max(stop, end), b"" if decoded == raw else decoded, via)
 
 
-CODECS = (Codec(_CONTINUED, functools.partial(_read, part=_CONTINUATION, via="continued")),)
+CODECS = (
+    Codec(_CONTINUED, functools.partial(_read, part=_CONTINUATION, via="continued")),
+    Codec(_COLOURED, functools.partial(_read, part=_COLOUR, via="ansi")),
+)

@@ -81,6 +81,13 @@ PLACES = {
     "continued": b"docker run \\\n  -e TOKEN=%b\\\n%b \\\n  app\n" % (TOKEN[:9], TOKEN[9:]),
     "continued, Windows' line ends": b"TOKEN=%b\\\r\n%b\\\r\n%b\r\n" % parts(9, 20),
     "continued, indented": b'a: "%b\\\n  %b\\\n  %b"\n' % parts(4, 36),
+    **{
+        f"coloured, {escape!r}": b"1: %b[01;31m%b[K%b%b[m%b[K%b%b[0m\n"
+        % (escape, escape, TOKEN[:4], escape, escape, TOKEN[4:], escape)
+        for escape in (b"\x1b", rb"\033", rb"\e", rb"\E", rb"\x1b", rb"\x1B", rb"\u001b", b"^[")
+    },
+    "coloured by tput": b"\x1b[32m%b\x1b(B\x1b[m\x1b[1m%b\x1b(B\x1b[m\n" % (TOKEN[:20], TOKEN[20:]),
+    "coloured in JSON in JSON": rb"\\u001b[1m%b\\u001b[0m%b" % (TOKEN[:8], TOKEN[8:]),
 }
 
 
@@ -152,6 +159,7 @@ def test_ordinary_text_is_left_alone() -> None:
         and more
     #define LONG_MACRO(x) \\
         do_something(x)
+    printf "\\033[1m%%s\\033[0m done" "$name"; \x1b[32mok\x1b[0m 12 passed
     """ % base64.b64encode(NOISE[:64])
     assert regions(text) == []
 
@@ -191,6 +199,8 @@ HOSTILE = {
     "joined over lines": b'"abcd" +\n  "abcd' * 60_000,
     "continued": b"abcd\\\n" * 160_000,
     "continued, indented": b"abcd\\\n        abcdefgh " * 40_000,
+    "coloured": b"\x1b[1mabcdefgh" * 80_000,
+    "coloured lines": b"\x1b[1mabcdefgh\n" * 80_000,
     "UTF-16": ("x" * 500_000).encode("utf-16-le"),
     "UTF-16 lines": ("xxxxxxxxx\n" * 50_000).encode("utf-16-le"),
     "UTF-32": ("x" * 250_000).encode("utf-32-le"),

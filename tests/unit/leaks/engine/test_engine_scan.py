@@ -340,6 +340,11 @@ def test_a_plain_secret_over_continued_lines_is_reported_once() -> None:
     assert (found.secret.reveal(), found.via) == ("abcd1234\\\nefgh5678", ())
 
 
+def test_a_colour_right_before_a_token_is_no_part_of_it() -> None:
+    (found,) = basic().scan(piece("a\nkey: \x1b[1;33mtok_a1B2c3\x1b[0m\n"))
+    assert (found.secret.reveal(), found.line, found.via) == ("tok_a1B2c3", 2, ("ansi",))
+
+
 def test_a_regex_that_re2_does_not_know_is_named_by_its_rule() -> None:
     with pytest.raises(AirlockError, match=r"^Rule far: "):
         engine(FAR).scan(piece("Z" * 3000))
