@@ -184,6 +184,11 @@ def _traceback(token: str) -> bytes:
     return json.dumps({"nbformat": 4, "cells": [{"outputs": [output]}]}).encode()
 
 
+def _book(token: str) -> bytes:
+    page = f"<p>{token[:9]}<span class='calibre3'>{token[9:20]}</span>{token[20:]}</p>"
+    return zipped({"OEBPS/page1.xhtml": f"<html><body>{page}</body></html>".encode()})
+
+
 def _bundle(token: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         repo = hiding.Repo(Path(folder) / "old")
@@ -238,6 +243,8 @@ plain("joined literals over lines", "joined.js", _joined_lines)
 plain("line that goes on", "run.sh", lambda t: f"TOKEN={t[:9]}\\\n{t[9:]}\n".encode())
 plain("coloured log", "build.log", _searched)
 plain("coloured traceback in a notebook", "failed.ipynb", _traceback)
+plain("word with tags inside", "cut.html", lambda t: f"<b>{t[:9]}</b>{t[9:]}\n".encode())
+plain("blank of no width", "pasted.txt", lambda t: f"{t[:9]}\u200b{t[9:]}\n".encode())
 
 plain("Markdown's escapes", "notes.md", lambda t: b"Use " + t.replace("_", "\\_").encode() + b"\n")
 plain("base64 in a folded YAML text", "folded.yaml", _folded)
@@ -269,6 +276,7 @@ plain(
     "text that a word processor cut", "cut.docx", lambda t: zipped({"word/document.xml": _cut(t)})
 )
 plain("OpenDocument text that was cut", "plan.odt", _odf)
+plain("page of a book", "guide.epub", _book)
 plain(
     ".env in a zip in a docx",
     "embedded.docx",

@@ -28,6 +28,8 @@ _BACKSLASH = (
     # Single characters that serialisers escape: + - . / = : _ @.
     _WORD + rb"\\u00(?:2[bBdDeEfF]|3[aAdD]|5[fF]|40)",
     _WORD + rb"\\{1,7}/[0-9A-Za-z+]",
+    # What nobody sees: `parted` takes it out of the word.
+    _WORD + rb"\\u(?:00[aA][dD]|200[bBcCdD]|2060|[fF][eE][fF][fF])[0-9A-Za-z_]",
     rb"https?:\\{1,7}/\\{1,7}/",
     # What writes Markdown or TeX escapes the only sign that many tokens have.
     rb"[0-9A-Za-z]\\_[0-9A-Za-z]{16}",
@@ -52,6 +54,8 @@ _PERCENT = (
 _ENTITIES = (
     rb"(?:&#(?:[xX][2-7][0-9a-fA-F]|[0-9]{2,3});){4}(?:[^&]|\z)",
     _WORD + rb"&#(?:[xX](?:2[bBdDfF]|3[dDaA]|40)|4[3567]|61|64);",
+    _WORD + rb"&(?:shy|zwn?j|ZeroWidthSpace|NoBreak|#173|#820[3-5]|#8288"
+    rb"|#[xX](?:[aA][dD]|200[bBcCdD]|2060));[0-9A-Za-z_]",
     rb"[=:] ?&(?:quot|apos|#0?3[49]|#[xX]2[27]);" + _VALUE,
     rb"&amp;[a-z_.-]{0,20}(?:token|key|secret|pass|sig|auth|pwd)[a-z_]{0,20}=",
 )

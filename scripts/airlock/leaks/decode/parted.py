@@ -1,8 +1,8 @@
 """Words with something in their middle that is never shown.
 
-A line that goes on behind a backslash, colours of a terminal. Each is as cheap to
-wait for as one rule: it has letters that hardly any other text has, and those of the secret
-on both sides.
+A line that goes on behind a backslash, colours of a terminal, tags of HTML, characters without a
+width. Each is as cheap to wait for as one rule: it has letters that hardly
+any other text has, and those of the secret on both sides.
 """
 
 from __future__ import annotations
@@ -41,6 +41,22 @@ _COLOUR = re.compile(
     rb"(?:\x1b|\\{1,8}(?:0?33|[eE]|[xX]1[bB]|u001[bB])|\^\[)(?:\[[0-9;:]{0,32}[mK]|\(B)"
 )
 
+# Tags that end no word. One trigger for all that open and close would have but `<` to wait for.
+_BARE = rb"b|i|u|s|em|strong|code|mark|tt|kbd|samp|var|small|big|sub|sup|ins|del"
+_TAGS = rb"(?i:%b|a|span|font|wbr|text:span)" % _BARE
+_TAGGED = (
+    _WORD + rb"<(?i:wbr) ?/?>" + _WORD,
+    _WORD + rb"</" + _TAGS + rb">(?:<[^<>\n]*>)?" + _WORD,
+    _WORD + rb"<(?i:" + _BARE + rb")>" + _WORD,
+    _WORD + rb"<(?i:a|b|i|u|em|strong|code|mark|span|font|text:span) [^<>\n]*>" + _WORD,
+)
+_TAG = re.compile(rb"(?<=%b)(?:</?%b(?:[ /][^<>\n]{0,512})?>){1,8}(?=%b)" % (_SIGN, _TAGS, _SIGN))
+
+# Soft hyphen, zero-width space and joiners, word joiner, and a byte-order mark, in UTF-8.
+_INVISIBLE = (rb"\xc2\xad", rb"\xe2\x80[\x8b-\x8d]", rb"\xe2\x81\xa0", rb"\xef\xbb\xbf")
+_UNSEEN = tuple(_WORD + each + rb"[0-9A-Za-z_\xc2\xe2\xef]" for each in _INVISIBLE)
+_CHARACTER = re.compile(rb"|".join(_INVISIBLE))
+
 
 def _read(text: bytes, end: int, floor: int, *, part: re.Pattern[bytes], via: str) -> Region:
     first = part.search(text, max(floor, end - _NEAR), end)
@@ -60,4 +76,6 @@ def _read(text: bytes, end: int, floor: int, *, part: re.Pattern[bytes], via: st
 CODECS = (
     Codec(_CONTINUED, functools.partial(_read, part=_CONTINUATION, via="continued")),
     Codec(_COLOURED, functools.partial(_read, part=_COLOUR, via="ansi")),
+    Codec(_TAGGED, functools.partial(_read, part=_TAG, via="markup")),
+    Codec(_UNSEEN, functools.partial(_read, part=_CHARACTER, via="invisible")),
 )

@@ -88,6 +88,17 @@ PLACES = {
     },
     "coloured by tput": b"\x1b[32m%b\x1b(B\x1b[m\x1b[1m%b\x1b(B\x1b[m\n" % (TOKEN[:20], TOKEN[20:]),
     "coloured in JSON in JSON": rb"\\u001b[1m%b\\u001b[0m%b" % (TOKEN[:8], TOKEN[8:]),
+    "bold": b"<p>%b<b>%b</b>%b</p>\n" % parts(9, 20),
+    "in spans": b'<p><span>%b</span><span class="n">%b</span><SPAN ID=x>%b</SPAN></p>'
+    % parts(9, 20),
+    "in nested tags": b'<a href="#"><b>%b</b></a><i><u>%b</u></i>%b' % parts(12, 20),
+    "with places to break": b"%b<wbr>%b<wbr/>%b" % parts(9, 20),
+    "in OpenDocument's flat XML": b'%b<text:span text:style-name="T1">%b</text:span>%b'
+    % parts(9, 20),
+    "with soft hyphens": b"<p>%b&shy;%b&#xAD;%b</p>" % parts(9, 20),
+    "with blanks of no width": "%s\u200b\u2060%s\ufeff%s".encode().replace(b"%s", b"%b")
+    % parts(9, 20),
+    "with escaped blanks of no width": rb'"%b\u200b%b\u00ad%b"' % parts(9, 20),
 }
 
 
@@ -160,6 +171,8 @@ def test_ordinary_text_is_left_alone() -> None:
     #define LONG_MACRO(x) \\
         do_something(x)
     printf "\\033[1m%%s\\033[0m done" "$name"; \x1b[32mok\x1b[0m 12 passed
+    <b>N</b>ote: <code>a.b</code>-based, <b>bold</b> or <i class="k">def</i> <i>main</i>
+    <p>first</p><p>second</p><td>one<br>two</td> caf\xc3\xa9s\xe2\x80\x93teas \xef\xbb\xbfbom
     """ % base64.b64encode(NOISE[:64])
     assert regions(text) == []
 
@@ -201,6 +214,9 @@ HOSTILE = {
     "continued, indented": b"abcd\\\n        abcdefgh " * 40_000,
     "coloured": b"\x1b[1mabcdefgh" * 80_000,
     "coloured lines": b"\x1b[1mabcdefgh\n" * 80_000,
+    "tags": b"abcd<b>abcd</b>" * 60_000,
+    "tags without end": b"abcd</b><span " * 70_000,
+    "no width": "abcd\u200b".encode() * 140_000,
     "UTF-16": ("x" * 500_000).encode("utf-16-le"),
     "UTF-16 lines": ("xxxxxxxxx\n" * 50_000).encode("utf-16-le"),
     "UTF-32": ("x" * 250_000).encode("utf-32-le"),
