@@ -189,6 +189,11 @@ def _book(token: str) -> bytes:
     return zipped({"OEBPS/page1.xhtml": f"<html><body>{page}</body></html>".encode()})
 
 
+def _rich(token: str) -> bytes:
+    cut = rf"{token[:9]}}}{{\rtlch\fcs1 \af0 \ltrch\fcs0 \insrsid1210 {token[9:]}"
+    return rf"{{\rtf1\ansi {{\rtlch\fcs1 \af0 Use {cut}}}\par}}".encode()
+
+
 def _bundle(token: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         repo = hiding.Repo(Path(folder) / "old")
@@ -245,6 +250,7 @@ plain("coloured log", "build.log", _searched)
 plain("coloured traceback in a notebook", "failed.ipynb", _traceback)
 plain("word with tags inside", "cut.html", lambda t: f"<b>{t[:9]}</b>{t[9:]}\n".encode())
 plain("blank of no width", "pasted.txt", lambda t: f"{t[:9]}\u200b{t[9:]}\n".encode())
+plain("rich text", "plan.rtf", _rich)
 
 plain("Markdown's escapes", "notes.md", lambda t: b"Use " + t.replace("_", "\\_").encode() + b"\n")
 plain("base64 in a folded YAML text", "folded.yaml", _folded)

@@ -1,7 +1,7 @@
 """Words with something in their middle that is never shown.
 
 A line that goes on behind a backslash, colours of a terminal, tags of HTML, characters without a
-width. Each is as cheap to wait for as one rule: it has letters that hardly
+width, control words of RTF. Each is as cheap to wait for as one rule: it has letters that hardly
 any other text has, and those of the secret on both sides.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
+from typing import TypeAlias
 
 from airlock.leaks.decode.region import Codec, Region, line
 
@@ -57,8 +59,24 @@ _INVISIBLE = (rb"\xc2\xad", rb"\xe2\x80[\x8b-\x8d]", rb"\xe2\x81\xa0", rb"\xef\x
 _UNSEEN = tuple(_WORD + each + rb"[0-9A-Za-z_\xc2\xe2\xef]" for each in _INVISIBLE)
 _CHARACTER = re.compile(rb"|".join(_INVISIBLE))
 
+# Word begins a group at every edit, others only switch something on and off (RTF 1.9.1). What is
+# switched on is off again: to wait for that is enough, and `\b` by itself is in regexes.
+_GROUPS = rb"(?:rtlch|ltrch|loch|hich|insrsid|(?:lang|cf|fs?)[0-9]|(?:b|i|ul)[ \n\\])"
+_SWITCHED = rb"(?:\\[a-z]+[0-9]*)*[ \n]\+?" + _WORD
+_FORMATTED = (
+    _WORD + rb"\}\{\\" + _GROUPS,
+    _WORD + rb"\\(?:b|i|ul)0" + _SWITCHED,
+    _WORD + rb"\\(?:cf|f|fs|highlight|lang)[0-9]+" + _SWITCHED,
+)
+_FORMAT = re.compile(rb"(?:[{}]|\\\*|\\[a-z]{1,32}-?[0-9]{0,10}(?: |\r?\n)?)+")
+_ENDING = re.compile(rb"\\(?:par|line|tab|cell|row|sect|page)(?![a-z])")
 
-def _read(text: bytes, end: int, floor: int, *, part: re.Pattern[bytes], via: str) -> Region:
+_Instead: TypeAlias = bytes | Callable[[re.Match[bytes]], bytes]
+
+
+def _read(
+    text: bytes, end: int, floor: int, *, part: re.Pattern[bytes], via: str, instead: _Instead = b""
+) -> Region:
     first = part.search(text, max(floor, end - _NEAR), end)
     if not first:
         return Region(floor, end, b"", via)
@@ -69,8 +87,13 @@ def _read(text: bytes, end: int, floor: int, *, part: re.Pattern[bytes], via: st
     while stop < most and text.endswith((b"\\", b"\\\r"), start, stop):
         _, stop = line(text, stop + 1, stop, _REACH)
     raw = text[start:stop]
-    decoded = part.sub(b"", raw)
+    decoded = part.sub(instead, raw)
     return Region(start, max(stop, end), b"" if decoded == raw else decoded, via)
+
+
+def _blank(found: re.Match[bytes]) -> bytes:
+    # No line end: lines keep their numbers.
+    return b" " if _ENDING.search(found.group()) else b""
 
 
 CODECS = (
@@ -78,4 +101,5 @@ CODECS = (
     Codec(_COLOURED, functools.partial(_read, part=_COLOUR, via="ansi")),
     Codec(_TAGGED, functools.partial(_read, part=_TAG, via="markup")),
     Codec(_UNSEEN, functools.partial(_read, part=_CHARACTER, via="invisible")),
+    Codec(_FORMATTED, functools.partial(_read, part=_FORMAT, via="rtf", instead=_blank)),
 )

@@ -99,6 +99,11 @@ PLACES = {
     "with blanks of no width": "%s\u200b\u2060%s\ufeff%s".encode().replace(b"%s", b"%b")
     % parts(9, 20),
     "with escaped blanks of no width": rb'"%b\u200b%b\u00ad%b"' % parts(9, 20),
+    "RTF of WordPad": rb"{\rtf1\ansi\f0\fs24 Use %b\b\f1 %b\b0\f0 %b\par}" % parts(9, 20),
+    "RTF of Word": rb"{\rtf1{\rtlch\fcs1 \af0 %b}{\rtlch\fcs1 \af0 \ltrch\insrsid12 %b}{\b %b}\par}"
+    % parts(9, 20),
+    "RTF of LibreOffice": b"{\\rtf1{\\rtlch \\loch\n%b}{\\rtlch \\loch\\b\n%b%b}\\par}"
+    % parts(9, 20),
 }
 
 
@@ -173,6 +178,7 @@ def test_ordinary_text_is_left_alone() -> None:
     printf "\\033[1m%%s\\033[0m done" "$name"; \x1b[32mok\x1b[0m 12 passed
     <b>N</b>ote: <code>a.b</code>-based, <b>bold</b> or <i class="k">def</i> <i>main</i>
     <p>first</p><p>second</p><td>one<br>two</td> caf\xc3\xa9s\xe2\x80\x93teas \xef\xbb\xbfbom
+    \\section{word}{\\bf word} in C:\\files\\bin and r"\\bword\\b word"
     """ % base64.b64encode(NOISE[:64])
     assert regions(text) == []
 
@@ -217,6 +223,7 @@ HOSTILE = {
     "tags": b"abcd<b>abcd</b>" * 60_000,
     "tags without end": b"abcd</b><span " * 70_000,
     "no width": "abcd\u200b".encode() * 140_000,
+    "RTF": rb"abcd\b abcd}{\rtlch" * 50_000,
     "UTF-16": ("x" * 500_000).encode("utf-16-le"),
     "UTF-16 lines": ("xxxxxxxxx\n" * 50_000).encode("utf-16-le"),
     "UTF-32": ("x" * 250_000).encode("utf-32-le"),
