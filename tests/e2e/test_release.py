@@ -31,6 +31,7 @@ pytestmark = pytest.mark.e2e
 DEPLOY = "release/Release/Deploy shop"
 SETTLE = "release/Release/Settle traffic of shop"
 PLAN = "release/Release/Plan"
+REPORT = "release/Release/Report"
 RATE = 50.0
 
 WORKFLOW = f"""\
@@ -110,7 +111,7 @@ def test_good_versions_are_promoted_step_by_step_with_one_approval_on_the_way(
         "release/Release/See what waits for an approval": "success",
         "release/Release/Approval": "success",
         "release/Release/Go on with shop": "success",
-        "release/Release/Report": "success",
+        REPORT: "success",
     }
     assert job_output(run, "ask", "waiting") == '["shop"]'
     assert job_output(run, "proceed", "verdict") == "promoted"
@@ -165,7 +166,10 @@ def test_a_release_that_is_killed_in_a_step_is_settled(world: World, shop: Repos
     with Load(url(world), ["/"], RATE):
         run = release(shop, watch=kill, files={".github/airlock.yml": LONG})
     assert [share[stable] for share in split] == [60]
-    assert run.job_results() == {PLAN: "success", DEPLOY: "failure", SETTLE: "success"}
+    expected = {PLAN: "success", DEPLOY: "failure", SETTLE: "success", REPORT: "success"}
+    assert run.job_results() == expected
+    # What was killed could not say so; what stands on the service does.
+    assert job_output(run, "report", "verdict") == "rolled-back"
     # The step under the release does it, while its runner lives; the job finds nothing left to do.
     assert job_output(run, "deploy", "changed") == "true"
     assert job_output(run, "settle", "changed") == "false"
@@ -289,7 +293,8 @@ jobs:
       contents: read # Check out configuration and smoke tests.
     steps:
 {CHECKOUT}
-      - {USES}/actions/deploy-canary@{REF}
+      - id: denied
+        {USES}/actions/deploy-canary@{REF}
         with:
           service: cart
           image: ${{{{ vars.IMAGE }}}}
@@ -328,6 +333,7 @@ def test_actions_work_in_jobs_of_the_callers_own_and_bad_input_is_one_line(
     assert run.outputs("smoke")["passed"] == "true"
     assert run.outputs("plan")["revision"] == stable
     assert run.outputs("plan")["changed"] == "false"
+    assert run.outputs("denied")["verdict"] == "failed"
 
     assert set(exit_codes(run)) == {2}
     name = "projects/acme-shop/locations/europe-west1/services"
@@ -446,7 +452,7 @@ def test_of_an_image_with_a_secret_nothing_is_pushed_and_nothing_of_the_release_
     assert results == {
         PLAN: "success",
         "release/Release/Build shop-2": "failure",
-        "release/Release/Report": "success",
+        REPORT: "success",
     }
     assert world.traffic() == {stable: 100}
     assert world.writes() == world.stack.cloud_run.writes("cart") == []

@@ -258,6 +258,25 @@ def test_traffic_is_settled_whatever_became_of_the_release() -> None:
     assert "environment" not in settle, "an approval would keep users on a split service"
 
 
+@pytest.mark.parametrize("job", ["deploy", "proceed"])
+def test_what_did_not_say_that_it_went_well_is_settled_by_the_same_runner(job: str) -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    (net,) = [s for s in release["jobs"][job]["steps"] if "/settle-" in s.get("uses", "")]
+    verdict = "steps.deploy.outputs.verdict"
+    assert net["if"] == f"${{{{ always() && ({verdict} == '' || {verdict} == 'failed') }}}}"
+
+
+def test_a_release_without_a_verdict_is_one_with_nothing_to_release() -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    report = release["jobs"]["report"]
+    assert {"plan", "build", "deploy"} <= set(report["needs"])
+    # A single one has no verdict where its build was blocked, or its process was killed.
+    assert report["if"].startswith("${{ always() && needs.plan.outputs.any == 'true' && (")
+    assert report["if"].endswith(" || needs.deploy.outputs.verdict == '') }}")
+    verdict = release["on"]["workflow_call"]["outputs"]["verdict"]["value"]
+    assert verdict.endswith(" || (jobs.plan.outputs.any != 'false' && 'failed' || '') }}")
+
+
 def test_an_audit_reports_whatever_became_of_its_shards() -> None:
     audit = document((ROOT / ".github/workflows/scan-org.yml").read_text(encoding="utf-8"))
     scan, report = audit["jobs"]["scan"], audit["jobs"]["report"]

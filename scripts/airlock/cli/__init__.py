@@ -6,6 +6,7 @@ family run without the Google clients, and the deploy family without the scanner
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import inspect
@@ -39,6 +40,9 @@ INTERRUPTED = 130
 
 _CONCEALED = {"Contain", "Release"}
 """Sections whose commands hold credentials beside code that is not ours, or those of a purge."""
+
+_ANSWERING = {"deploy-canary"}
+"""Commands whose callers read an output ``verdict``, and would take none for nothing to do."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -164,14 +168,21 @@ def run(argv: Sequence[str], *, group: click.Group | None = None) -> int:
         click.echo(error.message, err=True)
         return ERROR
     except (AirlockError, click.ClickException) as error:
-        console.error(_line(error))
-        return ERROR
+        why, code = _line(error), ERROR
     except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+        why, code = "cancelled before anything was changed", INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last net: a crash must not look like a pass
-        console.error(_crash(error))
-        return ERROR
-    return int(result or OK)
+        why, code = _crash(error), ERROR
+    else:
+        return int(result or OK)
+    if code == ERROR:
+        console.error(why)
+    # A person has read the line.
+    if argv and argv[0] in _ANSWERING and os.environ.get("GITHUB_ACTIONS") == "true":
+        with contextlib.suppress(AirlockError):
+            console.output("verdict", "failed")
+            console.output("reason", why)
+    return code
 
 
 def _line(error: AirlockError | click.ClickException) -> str:

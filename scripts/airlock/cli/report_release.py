@@ -14,7 +14,7 @@ from airlock.cli.options import config_option
 from airlock.cli.release_state import standing
 from airlock.config import load
 from airlock.delivery.changes.planning import keys_of
-from airlock.delivery.joint import joint_page, overall
+from airlock.delivery.joint import explained, joint_page, overall
 
 
 @click.command("report-release")
@@ -63,14 +63,15 @@ def command(service: str, commit: str, build: str, mode: str, config: str) -> in
     environ = dict(os.environ)
     console = console_for(environ)
     found = load(Path.cwd(), config)
+    unbuilt = build not in {"", "success", "skipped"}
     keys = keys_of(service or "all", found, config)
-    results = standing(keys, config, environ, stepwise=mode == "step")
+    stand = standing(keys, config, environ, stepwise=mode == "step")
+    results = explained(stand, unbuilt=unbuilt)
     for key, each in results.items():
         console.info(f"{key}: {each.verdict}{f' - {each.reason}' if each.reason else ''}")
     told = {key: each for key, each in results.items() if each.verdict != "none"}
     if len(results) > 1 and told:
-        unbuilt = build not in {"", "success", "skipped"}
-        console.summary(joint_page(told, commit, unbuilt=unbuilt))
+        console.summary(joint_page(told, commit))
     worst = overall(results)
     console.output("verdict", worst)
     reasons = [each.reason for each in results.values() if each.verdict == worst]

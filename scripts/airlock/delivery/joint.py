@@ -5,7 +5,7 @@ What became of each stands on the service itself, so that nothing has to be carr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airlock.delivery.changes.selection import code, short
@@ -150,13 +150,28 @@ def overall(results: Mapping[str, Ended]) -> Verdict:
     return min(verdicts - {"none"}, key=VERDICTS.index, default=nothing)
 
 
-def joint_page(results: Mapping[str, Ended], commit: str, *, unbuilt: bool) -> str:
+def explained(results: Mapping[str, Ended], *, unbuilt: bool) -> dict[str, Ended]:
+    """Return the same, with a reason where a service has no record that tells one.
+
+    Args:
+        results: How each service's release ended, by key.
+        unbuilt: Whether an image could not be built.
+    """
+    failed = "its job failed before it changed anything"
+    beside = f"one before it was not promoted, or {failed}" if len(results) > 1 else failed
+    why = "an image could not be built, or was refused" if unbuilt else beside
+    return {
+        key: replace(each, reason=each.reason or why) if each.verdict == "not-started" else each
+        for key, each in results.items()
+    }
+
+
+def joint_page(results: Mapping[str, Ended], commit: str) -> str:
     """Return the page of a whole release, in Markdown.
 
     Args:
         results: How each service's release ended, by key.
         commit: What was released; empty if that is not known.
-        unbuilt: Whether an image could not be built.
     """
     promoted = sum(each.verdict == "promoted" for each in results.values())
     of = f" of {short(commit)}" if commit else ""
@@ -166,19 +181,12 @@ def joint_page(results: Mapping[str, Ended], commit: str, *, unbuilt: bool) -> s
         "| service | verdict | new | before | why |",
         "|---|---|---|---|---|",
     ]
-    lines += [_row(key, each, unbuilt=unbuilt) for key, each in results.items()]
+    lines += [_row(key, each) for key, each in results.items()]
     return "\n".join(lines) + "\n"
 
 
-def _row(key: str, each: Ended, *, unbuilt: bool) -> str:
+def _row(key: str, each: Ended) -> str:
     name = f"[{key}]({each.url})" if each.url else key
-    reason = each.reason
-    if each.verdict == "not-started" and not reason:
-        reason = (
-            "an image could not be built, or was refused"
-            if unbuilt
-            else "one before it was not promoted, or its job failed before it changed anything"
-        )
     new, before = (code(each.revision) if each.revision else "", code(each.previous))
     cells = (name, f"{_MARKS[each.verdict]} {each.verdict}", new, before if each.previous else "")
-    return f"| {' | '.join(cells)} | {escaped(reason)} |"
+    return f"| {' | '.join(cells)} | {escaped(each.reason)} |"

@@ -8,12 +8,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
 from airlock import cli
 from airlock.errors import AirlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -171,3 +175,43 @@ def test_a_clone_without_a_remote_has_nothing_to_guard_against(
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     assert cli.run(["guard-history", str(tmp_path)]) == 2
     assert "origin: no remote on GitHub." in capsys.readouterr().err
+
+
+def crash() -> int:
+    raise ValueError
+
+
+def cancel() -> int:
+    raise click.Abort
+
+
+@pytest.mark.parametrize(
+    ("argv", "body", "reason"),
+    [
+        (["--mode", "stop"], None, "Invalid value for '--mode'"),
+        (["--service", "shop"], None, ".github/airlock.yml: no such file."),
+        ([], crash, "Internal error: ValueError at test_run.py"),
+        ([], cancel, "cancelled before anything was changed"),
+    ],
+    ids=["misspelt", "no configuration", "crash", "cancelled"],
+)
+def test_a_release_that_could_not_be_tried_is_an_answer_to_what_reads_its_outputs(
+    argv: list[str],
+    body: Callable[[], int] | None,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    group = click.Group(commands=[click.Command("deploy-canary", callback=body)]) if body else None
+    assert cli.run(["deploy-canary", *argv], group=group) == (130 if body is cancel else 2)
+    _, verdict, _, _, why, _ = outputs.read_text().splitlines()
+    assert verdict == "failed"
+    assert why.startswith(reason)
+    outputs.write_text("")
+    assert cli.run(["rollback"]) == 2
+    assert outputs.read_text() == ""

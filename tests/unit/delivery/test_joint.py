@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace as changed
 
-from airlock.delivery.joint import Ended, carried, ended, joint_page, obstacle, overall
+from airlock.delivery.joint import (
+    Ended,
+    carried,
+    ended,
+    explained,
+    joint_page,
+    obstacle,
+    overall,
+)
 from airlock.delivery.record import ANNOTATION, Phase, Record, encode
 from airlock.gcp.model import ServiceView
 
@@ -142,9 +150,18 @@ def test_the_page_and_the_worst() -> None:
     assert overall({}) == "promoted"
     assert overall({"a": Ended("none"), "b": Ended("promoted")}) == "promoted"
     assert overall({"a": Ended("none")}) == "none"
-    page = joint_page(results, "1" * 40, unbuilt=False)
+    page = joint_page(explained(results, unbuilt=False), "1" * 40)
     assert page.startswith("## ⏪ Release of `1111111`: 1 of 3 promoted\n")
     assert "| [a](https://a) | ✅ promoted | `a-2` | `a-1` | fine |" in page
     assert "| b | ⏪ rolled-back | `b-2` | `b-1` | 10 % failed \\| \\*really\\* |" in page
     assert "| c | ⏭️ not-started |  |  | one before it was not promoted" in page
-    assert "an image could not be built" in joint_page(results, "", unbuilt=True)
+    assert "an image could not be built" in joint_page(explained(results, unbuilt=True), "")
+
+
+def test_who_never_began_alone_is_given_a_reason_that_fits() -> None:
+    alone = {"a": Ended("not-started")}
+    assert explained(alone, unbuilt=True)["a"].reason.startswith("an image could not be built")
+    failed = "its job failed before it changed anything"
+    assert explained(alone, unbuilt=False)["a"].reason == failed
+    told = {"a": Ended("not-started", "said"), "b": Ended("promoted")}
+    assert explained(told, unbuilt=False) == told
