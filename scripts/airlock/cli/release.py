@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -52,10 +52,12 @@ def services_options(function: F) -> F:
 
 def _service(function: F, *, required: bool) -> F:
     what = "" if required else " A JSON list for several, all of them if left out."
+    # None is a default, too: what is required would be missed by nobody.
+    preset: dict[str, Any] = {} if required else {"default": ""}
     return click.option(
         "--service",
         required=required,
-        default=None if required else "",
+        **preset,
         metavar="KEY",
         envvar="AIRLOCK_SERVICE",
         help=f"The service, as it is called under `services` in the configuration.{what}",

@@ -67,6 +67,8 @@ def test_an_unknown_command_is_one_line_and_two(capsys: pytest.CaptureFixture[st
     [
         (["frobnicate"], "No such command 'frobnicate'. See 'airlock --help'."),
         (["scan-org"], "Missing option '--phase'. Choose from: plan, scan, report. See"),
+        (["deploy-canary"], "Missing option '--service'. See"),
+        (["rollback"], "Missing option '--service'. See"),
         (["scan-org", "--phas", "plan"], "No such option '--phas'. Did you mean '--phase'? See"),
         (["scan-secrets", "--source", "hist"], "Invalid value for '--source': 'hist' is not one"),
         (["scan-secrets", "--sorce", "tree"], "No such option '--sorce'. Did you mean '--source'?"),
