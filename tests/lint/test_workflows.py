@@ -277,6 +277,15 @@ def test_a_release_without_a_verdict_is_one_with_nothing_to_release() -> None:
     assert verdict.endswith(" || (jobs.plan.outputs.any != 'false' && 'failed' || '') }}")
 
 
+def test_a_history_is_scanned_in_a_whole_clone() -> None:
+    gate = document((ROOT / ".github/workflows/scan-secrets.yml").read_text(encoding="utf-8"))
+    assert "`history`" in gate["on"]["workflow_call"]["inputs"]["source"]["description"]
+    (checkout, _) = gate["jobs"]["scan"]["steps"]
+    # The scan refuses a shallow one, and a caller cannot reach into this checkout.
+    depth = "${{ inputs.source == 'history' && '0' || '1' }}"
+    assert checkout["with"]["fetch-depth"] == depth
+
+
 def test_an_audit_reports_whatever_became_of_its_shards() -> None:
     audit = document((ROOT / ".github/workflows/scan-org.yml").read_text(encoding="utf-8"))
     scan, report = audit["jobs"]["scan"], audit["jobs"]["report"]
