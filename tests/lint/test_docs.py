@@ -83,6 +83,36 @@ def test_the_readme_names_every_permission_of_a_workflow(path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_snippet_that_calls_us_for_the_cloud_says_how_to_get_in(page: Path) -> None:
+    # A copy without it runs, and ends with missing credentials.
+    for text in _snippets(page):
+        for job in (document(text).get("jobs") or {}).values():
+            called = re.fullmatch(
+                r"airlock-ci/airlock/(\.github/workflows/.+)@.*", job.get("uses", "")
+            )
+            if called:
+                face = document((ROOT / called[1]).read_text())["on"]["workflow_call"]
+                ways = {"workload-identity-provider"} & (face.get("inputs") or {}).keys()
+                assert ways <= job.get("with", {}).keys(), f"{page.name}: {called[1]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_snippet_that_uploads_findings_may_do_so(page: Path) -> None:
+    # github/codeql-action asks for all three, of the first in private repositories.
+    needed = {"actions": "read", "contents": "read", "security-events": "write"}
+    for text in _snippets(page):
+        for job in (document(text).get("jobs") or {}).values():
+            if any("/upload-sarif@" in step.get("uses", "") for step in job.get("steps", ())):
+                assert needed.items() <= job["permissions"].items()
+
+
+def _snippets(page: Path) -> list[str]:
+    """Return the blocks of YAML that are mappings with jobs: whole workflows."""
+    blocks = re.findall(r"^```ya?ml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if re.search(r"^jobs:", block, re.MULTILINE)]
+
+
 def _anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
     heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
