@@ -136,6 +136,15 @@ def test_outputs_come_from_the_step(path: Path) -> None:
         assert value["value"] == f"${{{{ steps.{own}.outputs.{key} }}}}"
 
 
+@pytest.mark.parametrize("path", actions(), ids=name)
+def test_every_output_of_the_command_is_declared(path: Path) -> None:
+    module = COMMANDS[command_of(path)].module
+    source = (ROOT / "scripts" / "airlock" / "cli" / f"{module}.py").read_text(encoding="utf-8")
+    written = re.findall(r'\.output\(\s*"([a-z-]+)"', source)
+    # What is not declared reaches no caller.
+    assert {*written} <= load(path).get("outputs", {}).keys()
+
+
 def test_the_root_action_is_scan_secrets() -> None:
     root, twin = (load(ROOT / path) for path in ("action.yml", "actions/scan-secrets/action.yml"))
     for action in (root, twin):
@@ -165,9 +174,14 @@ def test_a_workflows_inputs_have_its_actions_defaults(path: str) -> None:
                         assert key in workflow["on"]["workflow_call"]["secrets"]
                         continue
                     assert value == f"${{{{ inputs.{key} }}}}"
-                    default = inputs[key].get("default")
+                    default = as_text(inputs[key].get("default"))
                     if (path, key) not in WORKFLOWS_OWN:
-                        assert str(default) == str(action["inputs"][key].get("default"))
+                        assert default == as_text(action["inputs"][key].get("default"))
+
+
+def as_text(default: object) -> str:
+    """Return a default as an action's input has it, which is text."""
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def test_the_audits_inputs_have_its_actions_defaults() -> None:

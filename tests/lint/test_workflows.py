@@ -286,6 +286,21 @@ def test_a_history_is_scanned_in_a_whole_clone() -> None:
     assert checkout["with"]["fetch-depth"] == depth
 
 
+def test_a_question_that_nobody_asked_is_not_answered() -> None:
+    guard = document((ROOT / ".github/workflows/guard-history.yml").read_text(encoding="utf-8"))
+    assert guard["jobs"]["guard"]["outputs"]["asks"] == "${{ secrets.old-commits != '' }}"
+    forgotten = guard["jobs"]["forgotten"]
+    # What is back in the history is no reason not to ask.
+    assert forgotten["if"].startswith("${{ !cancelled() && needs.guard.outputs.asks == 'true' && (")
+
+
+def test_an_image_that_was_rolled_back_can_be_tried_again() -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    for job in ("deploy", "proceed"):
+        (mover,) = [step for step in release["jobs"][job]["steps"] if step.get("id") == "deploy"]
+        assert mover["with"]["force"] == "${{ inputs.force }}"
+
+
 def test_an_audit_reports_whatever_became_of_its_shards() -> None:
     audit = document((ROOT / ".github/workflows/scan-org.yml").read_text(encoding="utf-8"))
     scan, report = audit["jobs"]["scan"], audit["jobs"]["report"]

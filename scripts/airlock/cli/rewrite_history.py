@@ -341,7 +341,10 @@ def _check(work: Work) -> int:
 
     commits = work.environ.get("AIRLOCK_OLD_COMMITS", "").split()
     if not commits:
-        work.console.info("No old commits were given (AIRLOCK_OLD_COMMITS): GitHub is not asked.")
+        from airlock.github.runner import Annotation  # noqa: PLC0415 - as above
+
+        why = "no old commits were given (AIRLOCK_OLD_COMMITS), so that GitHub was not asked"
+        work.console.annotate([Annotation("warning", why, "Not checked")])
         return OK
     left = impact.still_there(work.api, work.repository, commits)
     work.console.output("left", str(left))

@@ -351,7 +351,8 @@ class Service(Section, frozen=True):
             crosses, `!` at the start takes files out. What its Dockerfile copies counts as well.
         dockerfile: Its Dockerfile, relative to the repository.
         max_drift: How long what serves may be behind before `check-drift` reports it.
-        environment: GitHub environment the release runs in.
+        environment: What GitHub shows its deployments under, as ENVIRONMENT/SERVICE. It protects
+            nothing: the job's own `environment` does, which is an input of release.yml.
         invoker: Service account to call a private service as; its e-mail address.
         rollout: How traffic moves.
         thresholds: When the candidate is worse.
