@@ -301,6 +301,29 @@ def test_an_image_that_was_rolled_back_can_be_tried_again() -> None:
         assert mover["with"]["force"] == "${{ inputs.force }}"
 
 
+def test_the_threat_model_names_every_job_of_a_release_and_what_protects_it() -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`release\.yml`: .+?|its .+?) \| (.+) \|$", page, re.MULTILINE)
+    told = {job: what for who, what in rows for job in re.findall(r"`([a-z]+)`", who)}
+    jobs = release["jobs"]
+    assert jobs.keys() <= told.keys()
+    for key, job in jobs.items():
+        identity = job["permissions"].get("id-token") == "write"
+        free = identity and "environment" not in job and key != "proceed"
+        assert ("no environment and no approval" in told[key]) is free, key
+
+
+def test_a_build_needs_no_rights_on_services() -> None:
+    release = document((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    for key, job in release["jobs"].items():
+        for step in job["steps"]:
+            if "/auth@" in step.get("uses", ""):
+                own = "inputs.build-service-account || " if key == "build" else ""
+                account = f"${{{{ {own}inputs.service-account }}}}"
+                assert step["with"]["service_account"] == account
+
+
 def test_an_audit_reports_whatever_became_of_its_shards() -> None:
     audit = document((ROOT / ".github/workflows/scan-org.yml").read_text(encoding="utf-8"))
     scan, report = audit["jobs"]["scan"], audit["jobs"]["report"]
