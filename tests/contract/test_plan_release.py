@@ -175,5 +175,21 @@ def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: C
     assert code == 1
     assert 'drifted=["shop"] behind=["shop"]' in said
     assert "the newest release was rolled back, the revision did not start" in said
-    cloud.commit({"shop/main.py": "3\n"})
+    third = cloud.commit({"shop/main.py": "3\n"})
     assert cloud.planned()[0] == ["shop"]
+
+    # Somebody goes back from what the judge passed, and somebody else merges something.
+    image = cloud.lab.image("third@sha256:" + "cd" * 32)
+    assert cloud.release(third, image, "3") == "promoted"
+    left = next(iter(cloud.lab.served("shop")))
+    assert cloud.lab.run("rollback", "--service", "shop")[0] == 0
+    cloud.commit({"README.md": "3\n"})
+    services, said = cloud.planned()
+    assert services == []
+    assert f"shop: {third[:7]} was rolled back, rolled back by hand from {left}" in said
+
+    # It was a mistake.
+    assert cloud.lab.run("rollback", "--service", "shop", "--to", left)[0] == 0
+    services, said = cloud.planned()
+    assert services == []
+    assert f"{third[:7]} serves, and nothing of it changed since" in said

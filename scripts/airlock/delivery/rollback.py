@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from airlock.delivery import writes
 from airlock.delivery.apply import apply_and_watch
 from airlock.delivery.capacity import smaller, unfit
+from airlock.delivery.changes.serving import commit_of
 from airlock.delivery.judging.judge import outage, total
+from airlock.delivery.plan import digest
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import WHOLE, described, desired, served
 from airlock.errors import AirlockError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airlock.clock import Clock
     from airlock.delivery.judging.judge import Look
@@ -37,6 +39,11 @@ class RollbackPlan:
         leaving: Short name of the revision that is left.
         reason: What it will do and why there, in plain words.
         needed: Whether anything has to be done.
+        blamed: Whether what is left is not to be tried again by itself; not where the target is
+            the newer one, as after a rollback that was a mistake, or runs the same image.
+        image: Image of what is left; empty if it is not known.
+        commit: Its commit; empty if it does not say.
+        good: Image of the target.
     """
 
     service: str
@@ -44,6 +51,10 @@ class RollbackPlan:
     leaving: str
     reason: str
     needed: bool
+    blamed: bool = False
+    image: str = ""
+    commit: str = ""
+    good: str = ""
 
 
 def plan_rollback(
@@ -87,7 +98,11 @@ def plan_rollback(
         reason = f"all traffic goes to {target}, because {why}; now: {now}"
         limit = smaller(known[target], known.get(bad))
         reason += f"; {limit}" if limit else ""
-    return RollbackPlan(view.name, target, bad, reason, needed)
+    image, commit = _left(bad, record, known)
+    good, left_behind = known[target], known.get(bad)
+    forward = left_behind is not None and left_behind.created < good.created
+    blamed = not forward and bad != target and digest(image) != digest(good.image)
+    return RollbackPlan(view.name, target, bad, reason, needed, blamed, image, commit, good.image)
 
 
 def refuse_in_outage(plan: RollbackPlan, looks: Sequence[Look]) -> None:
@@ -128,7 +143,8 @@ def carry_out(
     its own.
 
     Returns:
-        The commit of the rollout that this ended; empty if there was none, or it named none.
+        The commit of what is left, where that counts as rolled back, or its rollout was under way;
+        empty if it names none.
 
     Raises:
         AirlockError: It did not take effect within `timeout` seconds, or somebody else changed the
@@ -136,15 +152,7 @@ def carry_out(
     """
 
     def write(view: ServiceView) -> Write:
-        return writes.manual(
-            who,
-            view,
-            read(view),
-            target=plan.target,
-            bad=plan.leaving,
-            now=clock.now(),
-            wait=timeout,
-        )
+        return writes.manual(who, view, read(view), plan, now=clock.now(), wait=timeout)
 
     done = apply_and_watch(cloud, plan.service, write, clock=clock, timeout=timeout, notify=notify)
     if done and done.phase is Phase.ABANDONED:
@@ -181,6 +189,14 @@ def _choice(
     raise AirlockError(
         "there is no earlier revision that is ready", where=view.name, fix="Name one with --to"
     )
+
+
+def _left(bad: str, record: Record | None, known: Mapping[str, RevisionView]) -> tuple[str, str]:
+    """Return image and commit of what is left, from the record if it is of that, or its labels."""
+    if record and record.candidate == bad and record.image:
+        return record.image, record.commit
+    found = known.get(bad)
+    return (found.image, commit_of(found, known.get)) if found else ("", "")
 
 
 def _by_share(shares: dict[str, int]) -> list[str]:

@@ -26,6 +26,7 @@ from airlock.gcp.monitoring import DELAY, PERIOD
 if TYPE_CHECKING:
     from airlock.delivery.judging.judge import Judgement
     from airlock.delivery.plan import Identity, Plan
+    from airlock.delivery.rollback import RollbackPlan
     from airlock.gcp.model import RevisionView, ServiceView
 
 GRACE = 300.0
@@ -329,40 +330,53 @@ def manual(
     who: Identity,
     view: ServiceView,
     last: Record | None,
+    chosen: RollbackPlan,
     *,
-    target: str,
-    bad: str,
     now: float,
     wait: float,
 ) -> Write:
-    """Send everything to `target` because somebody asked for it; ends a rollout under way.
+    """Send everything to a revision because somebody asked for it; ends a rollout under way.
 
-    The commit of that one stays on the record: whoever sees this through, perhaps a second try, can
-    say what was ended.
+    What is left counts as rolled back for what it did, or the next release by drift would bring it
+    again; what is gone to counts as good. Who goes back once more, from what the rollback before
+    went to, still does not want the newest release: the record stays about that one.
+
+    Its commit is on the record where it counts so, or its rollout was under way: whoever sees this
+    through, perhaps a second try, can say what was ended.
 
     Args:
         who: Who asked.
         view: The service.
         last: The service's record, if it has one.
-        target: Short name of the revision to go to.
-        bad: Short name of the revision to leave.
+        chosen: Where to, and what is left.
         now: The time.
         wait: Seconds for which the writer will watch it take effect.
     """
+    rejected = tuple(
+        each for each in (last.rejected if last else ()) if each != digest(chosen.good)
+    )
     record = Record(
         rollout=who.rollout,
         owner=who.owner,
         epoch=last.epoch + 1 if last else 1,
         lease=now,
-        stable=target,
-        candidate=bad,
-        commit=last.commit if last and last.open else "",
+        stable=chosen.target,
+        candidate=chosen.leaving,
+        image=chosen.image,
+        commit=chosen.commit if chosen.blamed or (last and last.open) else "",
         phase=Phase.ROLLBACK,
         since=now,
         deadline=now,
-        rejected=last.rejected if last else (),
+        rejected=rejected,
     )
-    return back(record, view, f"rolled back by hand from {bad or 'nothing'}", now=now, wait=wait)
+    reason = f"rolled back by hand from {chosen.leaving or 'nothing'}"
+    made = back(record, view, reason, now=now, wait=wait, blamed=chosen.blamed)
+    if not (chosen.blamed and last and last.phase is Phase.ROLLED_BACK):
+        return made
+    if last.stable != chosen.leaving or digest(last.image) not in rejected:
+        return made
+    newest = replace(made.record, candidate=last.candidate, image=last.image, commit=last.commit)
+    return dataclasses.replace(made, record=newest)
 
 
 def _first(

@@ -8,7 +8,7 @@ from msgspec.structs import replace as changed
 from airlock.delivery import writes
 from airlock.delivery.judging.judge import Look
 from airlock.delivery.plan import Identity
-from airlock.delivery.record import Phase, Record, annotated
+from airlock.delivery.record import Phase, Record, annotated, read
 from airlock.delivery.rollback import RollbackPlan, carry_out, plan_rollback, refuse_in_outage
 from airlock.delivery.settle import may_settle
 from airlock.errors import AirlockError
@@ -172,6 +172,63 @@ def test_it_does_not_claim_what_somebody_else_undid() -> None:
     with pytest.raises(AirlockError, match="sent to shop-2, then somebody else changed"):
         by_hand(world, chosen)
     assert world.view.traffic == (Target("shop-1", 100),)
+
+
+def image(letter: str) -> str:
+    return f"r/shop@sha256:{letter * 64}"
+
+
+def labelled(number: int, letter: str, made: str = "") -> RevisionView:
+    name = f"shop-{number}"
+    labels = {"commit-sha": f"c{number}", "airlock-candidate": made or name}
+    return RevisionView(name, "ready", image=image(letter), created=number, labels=labels)
+
+
+def gone_back(view: ServiceView, *revisions: RevisionView, to: str = "") -> Record:
+    """Return what a rollback by hand leaves on the service."""
+    chosen = plan_rollback(view, revisions, to)
+    who = Identity("9-1", "somebody")
+    return writes.manual(who, view, read(view), chosen, now=START, wait=60).record
+
+
+def test_what_is_left_is_not_tried_again_and_what_is_gone_to_is_good() -> None:
+    three, two, one = labelled(3, "c"), labelled(2, "b"), labelled(1, "a")
+    once = record(Phase.PROMOTED, "shop-2", "shop-3")
+    once = changed(once, rejected=("b" * 64,))
+    # Its record, of an Airlock that did not name the image, says less than its labels.
+    left = gone_back(serving("shop-3", once), three, two, one)
+    assert (left.candidate, left.commit, left.image) == ("shop-3", "c3", image("c"))
+    assert left.rejected == ("c" * 64,)
+    # What the record names need not exist any more.
+    named = changed(once, image=image("d"), commit="c4", phase=Phase.STEP)
+    left = gone_back(serving("shop-2", named), two, one)
+    assert (left.candidate, left.commit, left.rejected) == ("shop-3", "c4", ("d" * 64,))
+
+
+def test_a_label_of_another_image_is_not_believed() -> None:
+    by_hand, made = labelled(3, "c", made="shop-2"), labelled(2, "b")
+    left = gone_back(serving("shop-3"), by_hand, made)
+    assert (left.commit, left.rejected) == ("", ("c" * 64,))
+
+
+def test_going_back_once_more_still_means_the_newest_release() -> None:
+    three, two, one = labelled(3, "c"), labelled(2, "b"), labelled(1, "a")
+    first = gone_back(serving("shop-3"), three, two, one)
+    over = changed(first, phase=Phase.ROLLED_BACK)
+    again = gone_back(serving("shop-2", over), three, two, one, to="shop-1")
+    assert (again.stable, again.candidate, again.commit) == ("shop-1", "shop-3", "c3")
+    assert again.rejected == ("c" * 64, "b" * 64)
+    assert again.reason == "rolled back by hand from shop-2"
+
+
+def test_undoing_a_rollback_blames_nothing() -> None:
+    three, two = labelled(3, "c"), labelled(2, "b")
+    over = changed(gone_back(serving("shop-3"), three, two), phase=Phase.ROLLED_BACK)
+    assert over.rejected == ("c" * 64,)
+    assert gone_back(serving("shop-2", over), three, two, to="shop-3").rejected == ()
+    # A release of the very image that is gone to.
+    same = labelled(3, "b")
+    assert gone_back(serving("shop-3"), same, two).rejected == ()
 
 
 @pytest.mark.parametrize(

@@ -77,5 +77,7 @@ def test_only_what_a_release_did_itself_keeps_it_from_being_tried_again() -> Non
     world = World.serving()
     back = changed(RECORD, phase=Phase.ROLLED_BACK, rejected=(DIGEST,))
     assert asked(world, back).rejected == Rejected("c2", "10 % failed")
+    # The process that went back died before it could say so.
+    assert asked(world, changed(back, phase=Phase.ROLLBACK)).rejected is not None
     assert asked(world, changed(back, rejected=())).rejected is None
     assert asked(world, changed(back, phase=Phase.PROMOTED)).rejected is None

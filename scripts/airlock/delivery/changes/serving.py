@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airlock.delivery.plan import digest
@@ -83,10 +84,11 @@ def serving(cloud: Cloud, name: str, *, rollout: str, now: float) -> Serving:
     view = cloud.read(name, reach=REACH)
     if view is None:
         return Serving()
-    commits = {}
-    for each in served(view):
-        revision = cloud.revision(name, each)
-        commits[each] = _commit(cloud, name, revision) if revision else ""
+    find = partial(cloud.revision, name)
+    found = {each: find(each) for each in served(view)}
+    commits = {
+        each: commit_of(revision, find) if revision else "" for each, revision in found.items()
+    }
     return Serving(commits, _rejected(view), _underway(view, rollout, now))
 
 
@@ -115,23 +117,27 @@ def servings(
         return dict(zip(names, pool.map(ask, names.values()), strict=True))
 
 
-def _commit(cloud: Cloud, name: str, revision: RevisionView) -> str:
-    """Return the commit that a revision is of, if its label can be believed.
+def commit_of(revision: RevisionView, find: Callable[[str], RevisionView | None]) -> str:
+    """Return the commit that a revision is of, if its label can be believed; empty if not.
 
     Whoever makes a revision from the same template inherits our labels. The commit is right as long
     as the image is still that of the revision we made.
+
+    Args:
+        revision: The revision.
+        find: Returns another revision of its service by its short name.
     """
     commit = revision.labels.get(COMMIT_LABEL, "")
     ours = revision.labels.get(CANDIDATE_LABEL, "")
     if not commit or ours in {"", revision.name}:
         return commit
-    made = cloud.revision(name, ours)
+    made = find(ours)
     return commit if made is not None and made.image == revision.image else ""
 
 
 def _rejected(view: ServiceView) -> Rejected | None:
     record = read(view)
-    if record is None or record.phase not in {Phase.ROLLED_BACK, Phase.FAILED}:
+    if record is None or record.phase not in {Phase.ROLLBACK, Phase.ROLLED_BACK, Phase.FAILED}:
         return None
     image = digest(record.image)
     return Rejected(record.commit, record.reason) if image in record.rejected else None
