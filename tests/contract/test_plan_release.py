@@ -193,3 +193,40 @@ def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: C
     services, said = cloud.planned()
     assert services == []
     assert f"{third[:7]} serves, and nothing of it changed since" in said
+
+
+def test_an_older_commit_is_not_released_over_a_newer_one(cloud: Cloud) -> None:
+    file = cloud.lab.root / ".github/airlock.yml"
+    text = file.read_text()
+    file.write_text(text + text.partition("\n")[2].replace("shop", "cart"))
+    first = cloud.commit({"shop/main.py": "1\n"})
+    second = cloud.commit({"shop/main.py": "2\n"})
+    slow, fast = cloud.lab.image("slow"), cloud.lab.image("fast")
+    assert cloud.release(second, fast, "2") == "promoted"
+    served, writes = cloud.lab.served("shop"), len(cloud.lab.stack.cloud_run.writes("shop"))
+
+    # The older commit's build took longer.
+    both = ("--order", '["shop", "cart"]', "--commit", first)
+    arguments = ("deploy-canary", "--image", slow, *both)
+    code, said = cloud.lab.run(*arguments, "--service", "shop", GITHUB_RUN_ID="1")
+    why = f"{second[:7]} serves, which is newer and has all of this commit in its history"
+    assert code == 0, said
+    assert "verdict=superseded" in said
+    assert f"reason={why}" in said
+    assert "--force releases it all the same" in " ".join(said.split())
+    assert cloud.lab.served("shop") == served
+    assert len(cloud.lab.stack.cloud_run.writes("shop")) == writes
+    # Those after it are not kept from theirs.
+    code, said = cloud.lab.run(*arguments, "--service", "cart", GITHUB_RUN_ID="1")
+    assert "verdict=promoted" in said
+    code, said = cloud.lab.run("report-release", "--commit", first, GITHUB_RUN_ID="1")
+    assert f"shop: superseded - {why}" in " ".join(said.split())
+
+    # An old run that is started again.
+    cloud.repository.git("checkout", "-q", first)
+    services, said = cloud.planned()
+    assert services == []
+    assert f"shop: {why}" in said
+    arguments = ("deploy-canary", "--image", slow, "--commit", first, "--service", "shop")
+    code, said = cloud.lab.run(*arguments, "--force", GITHUB_RUN_ID="4")
+    assert "verdict=promoted" in said

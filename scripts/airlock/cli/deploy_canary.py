@@ -12,7 +12,7 @@ import click
 from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, image_of, service_options
-from airlock.cli.release_state import standing
+from airlock.cli.release_state import overtaken, standing
 from airlock.clock import clock_from
 from airlock.config import load
 from airlock.delivery import attestation
@@ -113,7 +113,8 @@ _ENOUGH: dict[str, frozenset[Verdict]] = {
     "--force",
     is_flag=True,
     envvar="AIRLOCK_FORCE",
-    help="Try an image again that was rolled back before.",
+    help="Try an image again that was rolled back before, or release a commit although a newer one "
+    "serves.",
 )
 @click.option(
     "--order",
@@ -176,8 +177,11 @@ def command(
     With --until it stops there. A call with --approve goes on: of the same run, or in mode step of
     any. That call belongs behind whoever may approve.
 
-    Exit codes: 0 promoted, waiting for an approval, or in progress; 1 rolled back, held, failed, or
-    not started because of `--order`; 2 nothing was changed.
+    A commit that is part of the history of the one that serves is not released: an older build that
+    ended later, or an old run that was started again. Going back is what airlock rollback is for.
+
+    Exit codes: 0 promoted, waiting for an approval, in progress, or a newer commit serves; 1 rolled
+    back, held, failed, or not started because of `--order`; 2 nothing was changed.
 
     Example:
       airlock deploy-canary --service shop --image REPOSITORY/shop@sha256:…
@@ -198,7 +202,7 @@ def command(
     enough = _ENOUGH[mode] if mode == "step" or until == WHOLE else _ENOUGH["until"]
     ahead = "" if dry_run else order
     turn = _Turn(ahead, parallel, Path(failed) if failed else None)
-    if ahead and (why := _kept_back(service, turn, config, environ, enough=enough)):
+    if ahead and (why := _kept_back(service, turn, config, environ, commit=commit, enough=enough)):
         console.info(f"{service} is not released: {why}")
         console.annotate([Annotation(level="error", title=f"{service}: not started", message=why)])
         console.output("verdict", "not-started")
@@ -217,6 +221,9 @@ def command(
     probe = Probe(section, target.root, environ)
     # Clients before the first signal can come: the way back must not have to build one.
     cloud = cloud_run.connect(environ)
+    view = None if dry_run or approve or force else cloud.read(target.name, reach=cloud_run.REACH)
+    if view and (late := overtaken(cloud, view, commit, environ)):
+        return _late(console, service, late)
     signals = _signals(service, section, probe, clock, environ)
     if dry_run:
         dry = Rollout(steps, cloud, signals, probe, clock=clock, notify=lambda _: None).preview()
@@ -281,6 +288,7 @@ def _kept_back(
     config: str,
     environ: Mapping[str, str],
     *,
+    commit: str,
     enough: frozenset[Verdict],
 ) -> str:
     """Return why this service must not be released yet; empty if it may be.
@@ -292,7 +300,7 @@ def _kept_back(
     earlier = keys[: keys.index(service)] if service in keys else ()
     folder = turn.failed if turn.failed and turn.failed.is_dir() else None
     failed = {file.name for file in folder.iterdir()} if folder else ()
-    before = standing(earlier, config, environ)
+    before = standing(earlier, config, environ, commit=commit)
     return obstacle(service, keys, before, turn.parallel, enough=enough, failed=failed)
 
 
@@ -326,6 +334,16 @@ def _nothing(console: Console, service: str, found: Ended, *, approve: bool) -> 
     console.output("verdict", verdict)
     console.output("reason", why)
     return 0 if verdict == "promoted" else 1
+
+
+def _late(console: Console, service: str, found: Ended) -> int:
+    """Say that a newer commit serves: what this one brings is there, and nothing is wrong."""
+    fix = "To go back to it, use airlock rollback; --force releases it all the same."
+    console.annotate([Annotation("warning", f"{found.reason}. {fix}", f"{service}: superseded")])
+    console.output("verdict", found.verdict)
+    console.output("reason", found.reason)
+    console.output("url", found.url)
+    return 0
 
 
 def show(console: Console, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airlock.cli.release import full_name
 from airlock.config import load
 from airlock.delivery.changes.tree import Tree
+from airlock.errors import AirlockError
 from airlock.git import Git
 from airlock.git.shallow import Origin
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from airlock.config import Service
     from airlock.delivery.changes.serving import Serving
     from airlock.delivery.joint import Ended
+    from airlock.delivery.ports import Cloud
+    from airlock.gcp.model import ServiceView
 
 
 def open_tree(environ: Mapping[str, str]) -> Tree:
@@ -51,14 +54,20 @@ def read_servings(
 
 
 def standing(
-    keys: tuple[str, ...], config: str, environ: Mapping[str, str], *, stepwise: bool = False
+    keys: tuple[str, ...],
+    config: str,
+    environ: Mapping[str, str],
+    *,
+    commit: str,
+    stepwise: bool = False,
 ) -> dict[str, Ended]:
-    """Return how this run's release of each service ended, or where it stands.
+    """Return how this run's release of `commit` to each service ended, or where it stands.
 
     Args:
         keys: The services.
         config: The configuration's path.
         environ: The environment.
+        commit: What is released; empty if it is not known.
         stepwise: Whether this run has carried on releases of step mode, and begun none.
 
     Raises:
@@ -70,9 +79,55 @@ def standing(
 
     found = load(Path.cwd(), config)
     cloud, who = cloud_run.connect(environ), identity(environ)
-    names = {key: full_name(key, found.service(key)) for key in keys}
-    views = {key: cloud.read(name, reach=cloud_run.REACH) for key, name in names.items()}
-    return {
-        key: carried(view, who.owner) if stepwise else ended(view, who.rollout)
-        for key, view in views.items()
-    }
+    results = {}
+    for key in keys:
+        view = cloud.read(full_name(key, found.service(key)), reach=cloud_run.REACH)
+        each = carried(view, who.owner) if stepwise else ended(view, who.rollout)
+        if view and each.verdict == "not-started":
+            each = overtaken(cloud, view, commit, environ) or each
+        results[key] = each
+    return results
+
+
+def overtaken(
+    cloud: Cloud, view: ServiceView, commit: str, environ: Mapping[str, str]
+) -> Ended | None:
+    """Return how a release of `commit` ends that must not begin: all that serves is newer.
+
+    Builds of two merges end in any order, and an old run may be started again. What is not newer
+    for sure (another branch, a commit that is not known or was taken back by force) may be
+    released, and where a release is under way that is what counts.
+
+    Args:
+        cloud: Cloud Run.
+        view: The service.
+        commit: What is to be released; empty if it is not known.
+        environ: The environment.
+
+    Returns:
+        None where it may begin, or that cannot be told.
+
+    Raises:
+        AirlockError: Cloud Run does not answer.
+    """
+    from airlock.delivery.changes.serving import commits_of  # noqa: PLC0415 - see `read_servings`
+    from airlock.delivery.joint import outdated  # noqa: PLC0415
+    from airlock.delivery.record import read  # noqa: PLC0415
+
+    record = read(view)
+    if not commit or (record and record.open):
+        return None
+    serving = tuple(dict.fromkeys(commits_of(cloud, view).values()))
+    if not serving or not all(serving):
+        return None
+    newer = all(_newer(each, commit, environ) for each in serving)
+    return outdated(serving[0], view.uri) if newer else None
+
+
+def _newer(serving: str, commit: str, environ: Mapping[str, str]) -> bool:
+    try:
+        tree = open_tree(environ)
+        return tree.has(serving) and tree.has(commit) and tree.outdated(serving, commit)
+    except AirlockError:
+        # There need not be a clone, nor one that can be completed.
+        return False

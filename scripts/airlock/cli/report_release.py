@@ -31,7 +31,7 @@ from airlock.delivery.joint import explained, joint_page, overall
     default="",
     metavar="SHA",
     envvar="AIRLOCK_COMMIT",
-    help="Commit that was released, for the page.",
+    help="Commit that was released.",
 )
 @click.option(
     "--build",
@@ -53,7 +53,9 @@ def command(service: str, commit: str, build: str, mode: str, config: str) -> in
     """Put what became of each service of this run's release on one page.
 
     It is read from the services themselves, whatever became of the jobs that released them. What is
-    said here is for people: that a release was not promoted has failed its own job.
+    said here is for people: that a release was not promoted has failed its own job. Commits that a
+    shallow clone lacks are fetched, with AIRLOCK_TOKEN where it is set, to tell a release that did
+    not begin because a newer commit serves.
 
     Exit codes: 0 told, 2 it could not be read.
 
@@ -65,7 +67,7 @@ def command(service: str, commit: str, build: str, mode: str, config: str) -> in
     found = load(Path.cwd(), config)
     unbuilt = build not in {"", "success", "skipped"}
     keys = keys_of(service or "all", found, config)
-    stand = standing(keys, config, environ, stepwise=mode == "step")
+    stand = standing(keys, config, environ, commit=commit, stepwise=mode == "step")
     results = explained(stand, unbuilt=unbuilt)
     for key, each in results.items():
         console.info(f"{key}: {each.verdict}{f' - {each.reason}' if each.reason else ''}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airlock.delivery.changes.selection import code, short
+from airlock.delivery.changes.selection import code, newer, plain, short
 from airlock.delivery.machine import RESULTS
 from airlock.delivery.model import VERDICTS, Verdict
 from airlock.delivery.record import Phase, read, run_of
@@ -55,6 +55,11 @@ class Ended:
     url: str = ""
     image: str = ""
     commit: str = ""
+
+    @property
+    def moot(self) -> bool:
+        """Whether this run had nothing to release any more: a newer commit serves."""
+        return self.verdict == "superseded" and not self.revision
 
 
 def ended(view: ServiceView | None, rollout: str) -> Ended:
@@ -108,6 +113,16 @@ def _told(record: Record, verdict: Verdict, url: str) -> Ended:
     )
 
 
+def outdated(commit: str, url: str = "") -> Ended:
+    """Return how a release ends that did not begin because a newer commit serves.
+
+    Args:
+        commit: The one that serves.
+        url: The service's URL.
+    """
+    return Ended("superseded", plain(newer(commit)), url=url)
+
+
 def obstacle(
     key: str,
     order: Sequence[str],
@@ -131,7 +146,7 @@ def obstacle(
         failed: Services whose jobs are known to have failed, also without a trace.
     """
     earlier = order[: order.index(key)] if key in order else ()
-    open_ = [each for each in earlier if before[each].verdict not in enough]
+    open_ = [each for each in earlier if not (before[each].verdict in enough or before[each].moot)]
     under_way = {"in-progress", "not-started", "waiting"}
     bad = [each for each in open_ if before[each].verdict not in under_way]
     if bad:

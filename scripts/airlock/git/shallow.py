@@ -101,6 +101,41 @@ def complete(
         raise AirlockError("the clone lacks commits of the change", fix=FIX)
 
 
+def descends(git: Git, commit: str, ancestor: str, origin: Origin) -> bool:
+    """Return whether `commit` has `ancestor` in its history, or is the same; both are here.
+
+    True is proven. False in a shallow clone may also mean that too little could be fetched: never
+    everything, and nothing older than `ancestor` says it is.
+
+    Args:
+        git: The repository, which is deepened in place.
+        commit: Commit id.
+        ancestor: Commit id.
+        origin: Where to fetch from.
+
+    Raises:
+        AirlockError: One of them is not here.
+    """
+    (since,) = git.lines("log", "-1", "--format=%ct", ancestor)
+    step = FIRST
+    for _ in range(ROUNDS):
+        if _has(git, commit, ancestor):
+            return True
+        recent = git.lines("rev-list", f"--max-age={since}", commit)
+        if _boundary(git).isdisjoint(recent):
+            return False
+        step *= 4
+        try:
+            _fetch(git, origin, commit, deepen=step)
+        except GitError:
+            return False
+    return _has(git, commit, ancestor)
+
+
+def _has(git: Git, commit: str, ancestor: str) -> bool:
+    return git.ended("merge-base", "--is-ancestor", ancestor, commit).returncode == 0
+
+
 def _fetch(
     git: Git,
     origin: Origin,

@@ -15,6 +15,7 @@ from airlock.delivery.joint import (
     explained,
     joint_page,
     obstacle,
+    outdated,
     overall,
 )
 from airlock.delivery.record import ANNOTATION, Phase, Record, encode
@@ -138,6 +139,16 @@ def test_who_stops_for_an_approval_keeps_nobody_from_coming_as_far() -> None:
     assert obstacle("c", ORDER, stand, 1, enough=enough) == ""
     stand["b"] = Ended("rolled-back")
     assert obstacle("c", ORDER, stand, 1, enough=enough).startswith("b, which comes before it")
+
+
+def test_what_a_newer_run_has_released_keeps_nobody_from_starting() -> None:
+    late = outdated("0123456789")
+    assert late.reason.startswith("0123456 serves, which is newer")
+    stand = {"a": late, "b": Ended("promoted")}
+    assert obstacle("c", ORDER, stand, 1) == ""
+    # Somebody else changed its traffic.
+    stand = {"a": Ended("superseded", revision="a-1"), "b": Ended("promoted")}
+    assert obstacle("c", ORDER, stand, 1) == "a, which comes before it, is superseded"
 
 
 def test_the_page_and_the_worst() -> None:

@@ -281,11 +281,13 @@ def test_drift(repository: Repository) -> None:
     first = repository.head()
     second = write(repository, {"shop/main.py": "2\n"})
     write(repository, {"README.md": "2\n"})
-    plan = planner(repository)
+    plan, tree = planner(repository), opened(repository)
 
     def decided(*commits: str, rejected: Rejected | None = None) -> tuple[bool, str]:
         shown = {f"shop-{number}": commit for number, commit in enumerate(commits)}
-        found = by_drift("shop", Serving(shown, rejected), plan.comparing("shop"))
+        found = by_drift(
+            "shop", Serving(shown, rejected), plan.comparing("shop"), outdated=tree.outdated
+        )
         return found.release, found.reason
 
     one, two = first[:7], second[:7]
@@ -307,14 +309,74 @@ def test_drift(repository: Repository) -> None:
     assert decided(first, rejected=Rejected("", "10 % failed"))[0] is True
     # Another run is at it, and a third has nothing to add.
     going = Serving({"shop-0": first}, underway=Underway(second, "run 7"))
-    found = by_drift("shop", going, plan.comparing("shop"))
+    found = by_drift("shop", going, plan.comparing("shop"), outdated=tree.outdated)
     assert (found.release, found.reason) == (
         False,
         f"`{two}` is being released by run 7, and has all of it",
     )
     for commit in (first, "", "1" * 40):
         behind = Serving({"shop-0": first}, underway=Underway(commit, "run 7"))
-        assert by_drift("shop", behind, plan.comparing("shop")).release
+        assert by_drift("shop", behind, plan.comparing("shop"), outdated=tree.outdated).release
+
+
+def test_an_old_run_does_not_take_back_what_serves_since(repository: Repository) -> None:
+    first = repository.head()
+    write(repository, {"shop/main.py": "2\n"})
+    repository.git("checkout", "-q", first)
+    other = write(repository, {"shop/main.py": "3\n"})
+    repository.git("checkout", "-q", first)
+    plan, second = planner(repository), repository.git("rev-parse", "main")
+
+    def decided(*commits: str) -> Decision:
+        shown = {f"shop-{number}": commit for number, commit in enumerate(commits)}
+        found = plan.drifted({"shop": Serving(shown)})
+        return found[0]
+
+    late = decided(second)
+    why = f"`{second[:7]}` serves, which is newer and has all of this commit in its history"
+    assert (late.release, late.reason, late.warnings) == (False, why, (f"shop: {why}",))
+    assert decided(second, first).release is False
+    # What serves has not all of it: a commit that is gone, another branch.
+    assert decided(second, "1" * 40).release
+    repository.git("checkout", "-q", "main")
+    plan = planner(repository)
+    assert decided(other).release
+    assert decided(first).release
+    # A revert is newer than what it takes back.
+    repository.git("revert", "--no-edit", "HEAD")
+    plan = planner(repository)
+    assert decided(second).release
+
+
+def test_a_shallow_clone_is_deepened_as_far_as_it_may_matter(
+    repository: Repository, tmp_path: Path
+) -> None:
+    repository.many(1, "a")
+    first = repository.head()
+    repository.many(100, "b")
+    last = repository.head()
+    repository.git("checkout", "-q", "--orphan", "other")
+    other = write(repository, FILES)
+    clone = repository.clone(tmp_path / "clone", "--depth=1", "--branch=main")
+    tree = opened(clone)
+    assert tree.has(other)
+    count = ("rev-list", "--count", last)
+    # What serves is of a day after; that day's history ends before it meets ours.
+    assert not tree.outdated(other)
+    # Ours is of a day before, so that what serves cannot have it.
+    assert not tree.outdated(last, other)
+    assert clone.git(*count) == "1"
+    assert tree.has(first)
+    assert clone.git(*count) == "1"
+    assert tree.outdated(last, first)
+    assert not tree.outdated(first, last)
+    assert not tree.outdated(last)
+    assert not tree.outdated("no", last)
+    # Where nothing can be fetched it is not known, and nobody is kept from a release.
+    again = repository.clone(tmp_path / "again", "--depth=1", "--branch=main")
+    again.git("fetch", "-q", "--depth=1", "origin", first)
+    again.git("remote", "remove", "origin")
+    assert not opened(again).outdated(last, first)
 
 
 def test_what_is_named(repository: Repository) -> None:

@@ -134,15 +134,9 @@ def test_a_rollback_that_was_not_seen_through_tells_it_the_second_time() -> None
     world = World.serving("shop-3")
     assert world.view
     made = changed(record(Phase.WAITING, "shop-2", "shop-3"), commit="abc")
-    left = writes.manual(
-        Identity("8-1", "killed"),
-        world.view,
-        made,
-        target="shop-2",
-        bad="shop-3",
-        now=START,
-        wait=0,
-    )
+    view = replace(world.view, annotations=annotated(world.view, made))
+    chosen = plan_rollback(view, REVISIONS, "shop-2")
+    left = writes.manual(Identity("8-1", "killed"), view, made, chosen, now=START, wait=0)
     world.view = replace(world.view, annotations=annotated(world.view, left.record))
     assert by_hand(world, plan_rollback(world.view, REVISIONS, "shop-2")) == "abc"
 

@@ -120,34 +120,55 @@ def by_changes(key: str, found: Difference) -> Decision:
     return Decision(key, release=False, reason=f"nothing of it changed since {short(found.base)}")
 
 
-def by_drift(key: str, serving: Serving, compare: Callable[[str], Difference | None]) -> Decision:
+def by_drift(
+    key: str,
+    serving: Serving,
+    compare: Callable[[str], Difference | None],
+    *,
+    outdated: Callable[[str], bool],
+) -> Decision:
     """Decide by what serves.
 
     A release that was cancelled, or whose runner died, is made up for; one that was rolled back for
-    what it did is not tried again before something of it changes, nor is one that is under way.
+    what it did is not tried again before something of it changes, nor is one that is under way. A
+    re-run of an old one does not take back what has been released since.
 
     Args:
         key: The service's key.
         serving: What serves.
         compare: Returns how it differs from a commit; None where that commit cannot be found.
+        outdated: Tells whether a commit that is found is newer than the one to be released.
     """
     if serving.missing:
         return Decision(key, release=True, reason="it does not exist yet, or serves nothing")
     if left := _left_alone(key, serving, compare):
         return left
+    later = ""
     for revision, commit in serving.commits.items():
-        if not commit:
-            why = f"{code(revision)} serves, and does not say which commit it is of"
+        found = compare(commit) if commit else None
+        if found and found.any and outdated(commit):
+            later = commit
+        elif why := _lacking(revision, commit, found):
             return Decision(key, release=True, reason=why)
-        found = compare(commit)
-        if found is None:
-            why = f"{short(commit)} serves, a commit that cannot be found any more"
-            return Decision(key, release=True, reason=why)
-        if found.any:
-            why = f"{short(commit)} serves; since then {found.text}"
-            return Decision(key, release=True, reason=why)
+    if later:
+        why = newer(later)
+        return Decision(key, release=False, reason=why, warnings=(f"{key}: {why}",))
     commits = " and ".join(short(commit) for commit in dict.fromkeys(serving.commits.values()))
     return Decision(key, release=False, reason=f"{commits} serves, and nothing of it changed since")
+
+
+def newer(commit: str) -> str:
+    """Return why nothing is released where `commit` serves, in plain words and Markdown."""
+    return f"{short(commit)} serves, which is newer and has all of this commit in its history"
+
+
+def _lacking(revision: str, commit: str, found: Difference | None) -> str:
+    """Return why what serves does not have all there is to release; empty if it has."""
+    if not commit:
+        return f"{code(revision)} serves, and does not say which commit it is of"
+    if found is None:
+        return f"{short(commit)} serves, a commit that cannot be found any more"
+    return f"{short(commit)} serves; since then {found.text}" if found.any else ""
 
 
 def _left_alone(

@@ -84,12 +84,18 @@ def serving(cloud: Cloud, name: str, *, rollout: str, now: float) -> Serving:
     view = cloud.read(name, reach=REACH)
     if view is None:
         return Serving()
-    find = partial(cloud.revision, name)
+    return Serving(commits_of(cloud, view), _rejected(view), _underway(view, rollout, now))
+
+
+def commits_of(cloud: Cloud, view: ServiceView) -> dict[str, str]:
+    """Return the commit of each revision that gets requests; empty where it is not known.
+
+    Raises:
+        AirlockError: Permission denied or unreachable.
+    """
+    find = partial(cloud.revision, view.name)
     found = {each: find(each) for each in served(view)}
-    commits = {
-        each: commit_of(revision, find) if revision else "" for each, revision in found.items()
-    }
-    return Serving(commits, _rejected(view), _underway(view, rollout, now))
+    return {each: commit_of(revision, find) if revision else "" for each, revision in found.items()}
 
 
 def servings(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airlock.errors import AirlockError
 from airlock.git.batch import Batch
-from airlock.git.shallow import complete, obtain
+from airlock.git.shallow import complete, descends, obtain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -90,6 +90,17 @@ class Tree:
         # Only a whole id can be fetched.
         whole = _WHOLE.fullmatch(commit) is not None
         return whole and obtain(self.git, commit, self.origin)
+
+    def outdated(self, commit: str, than: str = "HEAD") -> bool:
+        """Return whether `commit` is newer than another one, or the one that is checked out.
+
+        That is where both are here and it has all of the other in its history. Where that cannot be
+        told it is not; see `descends`.
+        """
+        newer, older = self.git.commits(commit, than)
+        if newer is None or older is None or newer == older:
+            return False
+        return descends(self.git, newer, older, self.origin)
 
     def changes(self, base: str) -> tuple[Changed, ...]:
         """Return what differs between `base`, which is here, and the commit; by path.
