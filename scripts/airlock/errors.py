@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class AirlockError(Exception):
-    """Bad input or a world that does not answer: exit code 2, and nothing was changed.
+    """Bad input or a world that does not answer: exit code 2.
+
+    Nothing was changed, unless a subclass says so.
 
     Args:
         what: What is wrong, as a sentence (its full stop may be left out).

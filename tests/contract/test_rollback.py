@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airlock.sandbox.cloud_run import Fault
 from contract.github_work import REPO, Work, client
 from contract.release import LONG, PATIENCE, Lab, lab
 
@@ -49,6 +50,7 @@ def test_a_revision_that_is_not_there_or_not_ready_is_refused(shop: Lab) -> None
     code, output = shop.run("rollback", "--service", "picky", "--to", crashed)
     assert code == 2
     assert "is not ready" in output
+    assert "changed=false" in output
     assert shop.served("picky") == {first: 100}
 
 
@@ -97,3 +99,30 @@ def test_a_rollout_under_way_is_ended(shop: Lab) -> None:
     assert (code, process.returncode) == (0, 1)
     assert "verdict=superseded" in output
     assert shop.served("race") == {first: 100}
+
+
+def test_a_failure_says_whether_anything_was_changed(shop: Lab, tmp_path: Path) -> None:
+    first = shop.release("slow", shop.image("one")).plan.candidate
+    second = shop.release("slow", shop.image("two"), run="2-1").plan.candidate
+    file = shop.root / ".github/airlock.yml"
+    file.write_text(file.read_text().replace("ready-timeout: 24h", "ready-timeout: 1m"))
+    page = tmp_path / "summary"
+
+    denied = Fault(kind="error", method="UpdateService", code="PERMISSION_DENIED", count=1)
+    stuck = Fault(kind="stuck", count=None, service="slow")
+    said = {}
+    for fault in (denied, stuck):
+        shop.stack.cloud_run.faults.add(fault)
+        runner = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "3", "GITHUB_STEP_SUMMARY": str(page)}
+        output = tmp_path / fault.kind
+        code, log = shop.run("rollback", "--service", "slow", GITHUB_OUTPUT=str(output), **runner)
+        assert code == 2, log
+        said[fault.kind] = output.read_text()
+        shop.stack.cloud_run.faults.clear()
+    assert "\nfalse\n" in said["error"]
+    assert "\ntrue\n" in said["stuck"]
+    assert f"Cloud Run still serves {second} 100 %" in said["stuck"]
+    text = page.read_text()
+    assert f"## ❌ slow: traffic did not go back to `{first}`" in text
+    assert f"## ❌ slow: traffic was sent back, and was not seen to get to `{first}`" in text
+    assert f"Wanted: all traffic goes to {first}, because {second} replaced it" in text

@@ -33,7 +33,7 @@ FAILED = 1
 """Findings, a rollback or a failed check: the command worked, and the answer is no."""
 
 ERROR = 2
-"""Bad input, or a world that did not answer: nothing was changed."""
+"""Bad input, or a world that did not answer: not done, or not seen to be."""
 
 INTERRUPTED = 130
 """Ended by SIGINT, as shells report it."""
@@ -145,7 +145,7 @@ def airlock() -> None:
     also be given in the environment, which is how the actions do it: --dry-run is AIRLOCK_DRY_RUN.
 
     Exit codes: 0 all is well, 1 the answer is no (findings, rolled back, failed check), 2 it could
-    not be tried (bad input, unreachable API), and nothing was changed.
+    not be tried (bad input, unreachable API), or what was begun could not be seen through.
     """
 
 

@@ -11,6 +11,7 @@ from airlock.cli.announce import Announcer
 from airlock.cli.console import console_for
 from airlock.cli.release import chosen, service_options
 from airlock.clock import clock_from
+from airlock.delivery.apply import UnseenError
 from airlock.delivery.client import AGENT
 from airlock.delivery.plan import identity
 from airlock.delivery.report import rollback_page
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from airlock.cli.console import Console
     from airlock.cli.release import Chosen
+    from airlock.gcp.cloud_run import CloudRun
     from airlock.gcp.model import ServiceView
 
 
@@ -59,7 +61,8 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
     A rollout under way is ended by this. With AIRLOCK_TOKEN, which is read from the environment
     only, its GitHub deployment is marked as failed, and the merged pull request told.
 
-    Exit codes: 0 done, or nothing to do; 2 not possible.
+    Exit codes: 0 done, or nothing to do; 2 not done, or not seen to take effect: the output
+    `changed` tells which.
 
     Examples:
       airlock rollback --service shop --dry-run
@@ -69,33 +72,60 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
     console = console_for(environ)
     target = chosen(service, config)
     cloud = cloud_run.connect(environ)
-    view = cloud.read(target.name, reach=cloud_run.REACH)
-    if view is None:
-        raise AirlockError(
-            "no such service", where=target.name, fix="Check project, region and name"
-        )
-    plan = plan_rollback(view, cloud.revisions(target.name), to)
+    try:
+        view, plan = _planned(cloud, target.name, to)
+    except AirlockError as error:
+        console.output("changed", "false")
+        console.output("reason", str(error))
+        raise
     console.info(plan.reason)
-    if plan.needed and not force:
-        _refuse_in_outage(console, environ, target, view, plan)
-    page = rollback_page(plan, dry_run=dry_run)
-    if plan.needed and not dry_run:
-        with console.progress(f"Going back to {plan.target}") as bar:
-            ended = carry_out(
-                cloud,
-                plan,
-                identity(environ),
-                clock=clock_from(environ),
-                timeout=target.config.rollout.ready_timeout,
-                notify=lambda text: bar.update(0.5, text),
-            )
+    changed = plan.needed and not dry_run
+    ended = ""
+    try:
+        if plan.needed and not force:
+            _refuse_in_outage(console, environ, target, view, plan)
+        if changed:
+            with console.progress(f"Going back to {plan.target}") as bar:
+                ended = carry_out(
+                    cloud,
+                    plan,
+                    identity(environ),
+                    clock=clock_from(environ),
+                    timeout=target.config.rollout.ready_timeout,
+                    notify=lambda text: bar.update(0.5, text),
+                )
+    except AirlockError as error:
+        _tell(console, plan, changed=isinstance(error, UnseenError), failure=str(error))
+        raise
+    page = _tell(console, plan, changed=changed, dry_run=dry_run)
+    if changed:
         announcer = Announcer(console, environ, target.key, target.config, ended)
         announcer.over("rolled-back", f"rolled back by hand: {plan.reason}", view.uri, page)
+    return 0
+
+
+def _planned(cloud: CloudRun, name: str, to: str) -> tuple[ServiceView, RollbackPlan]:
+    view = cloud.read(name, reach=cloud_run.REACH)
+    if view is None:
+        raise AirlockError("no such service", where=name, fix="Check project, region and name")
+    return view, plan_rollback(view, cloud.revisions(name), to)
+
+
+def _tell(
+    console: Console,
+    plan: RollbackPlan,
+    *,
+    changed: bool,
+    dry_run: bool = False,
+    failure: str = "",
+) -> str:
+    """Write summary and outputs, also where it failed: then they are needed most. Return the page."""
+    page = rollback_page(plan, dry_run=dry_run, failure=failure, changed=changed)
     console.summary(page)
     console.output("revision", plan.target)
-    console.output("changed", "true" if plan.needed and not dry_run else "false")
-    console.output("reason", plan.reason)
-    return 0
+    console.output("changed", "true" if changed else "false")
+    console.output("reason", failure or plan.reason)
+    return page
 
 
 def _refuse_in_outage(

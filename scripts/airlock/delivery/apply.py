@@ -26,6 +26,10 @@ _TRIES = 5
 _STALE_TRIES = 15
 
 
+class UnseenError(AirlockError):
+    """A write was made, or may have been, and was not seen to take effect."""
+
+
 def apply_and_watch(
     cloud: Cloud,
     service: str,
@@ -51,11 +55,31 @@ def apply_and_watch(
         where somebody else has changed the traffic.
 
     Raises:
-        AirlockError: The service is gone, keeps changing, or did not do it in time.
+        UnseenError: It was written, and not done in time, or Cloud Run does not answer any more.
+        AirlockError: The service is gone or keeps changing, or the write failed.
     """
     record, generation = _written(cloud, service, write, clock)
     if record is None or not record.open:
         return record
+    try:
+        return _watched(
+            cloud, service, record, generation, clock=clock, timeout=timeout, notify=notify
+        )
+    except AirlockError as error:
+        raise UnseenError(error.what, where=error.where, fix=error.fix) from None
+
+
+def _watched(
+    cloud: Cloud,
+    service: str,
+    record: Record,
+    generation: int,
+    *,
+    clock: Clock,
+    timeout: float,
+    notify: Callable[[str], None],
+) -> Record:
+    """Return the closed record, once what it says is served or somebody else has changed that."""
     shares = writes.intended(record)
     until = clock.now() + timeout
     while True:

@@ -123,14 +123,27 @@ def smoke_page(service: str, url: str, result: SmokeResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rollback_page(plan: RollbackPlan, *, dry_run: bool) -> str:
-    """Return the page of a rollback by hand."""
+def rollback_page(
+    plan: RollbackPlan, *, dry_run: bool, failure: str = "", changed: bool = True
+) -> str:
+    """Return the page of a rollback by hand.
+
+    Args:
+        plan: What it was to do.
+        dry_run: Whether that was all that was asked for.
+        failure: Why it could not be done, or was not seen to take effect; empty if it was.
+        changed: Whether traffic was written.
+    """
     word = "would go back" if dry_run else "went back"
     mark = "🔎" if dry_run else "⏪"
+    if failure:
+        mark = "❌"
+        word = "was sent back, and was not seen to get" if changed else "did not go back"
     lines = [
         f"## {mark} {plan.service.rpartition('/')[2]}: traffic {word} to `{plan.target}`",
         "",
-        escaped(_sentence(plan.reason)),
+        *([f"**{escaped(failure)}**", ""] if failure else []),
+        escaped(_sentence(f"wanted: {plan.reason}" if failure else plan.reason)),
     ]
     return "\n".join(lines) + "\n"
 

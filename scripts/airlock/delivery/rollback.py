@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airlock.delivery import writes
-from airlock.delivery.apply import apply_and_watch
+from airlock.delivery.apply import UnseenError, apply_and_watch
 from airlock.delivery.capacity import smaller, unfit
 from airlock.delivery.changes.serving import commit_of
 from airlock.delivery.judging.judge import outage, total
@@ -14,6 +14,7 @@ from airlock.delivery.plan import digest
 from airlock.delivery.record import Phase, Record, read
 from airlock.delivery.traffic import WHOLE, described, desired, served
 from airlock.errors import AirlockError
+from airlock.gcp.cloud_run import REACH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -147,21 +148,41 @@ def carry_out(
         empty if it names none.
 
     Raises:
-        AirlockError: It did not take effect within `timeout` seconds, or somebody else changed the
-            traffic meanwhile.
+        UnseenError: It did not take effect within `timeout` seconds, or somebody else changed the
+            traffic meanwhile, or it is not known what became of it.
+        AirlockError: It could not be written, and nothing was changed.
     """
 
     def write(view: ServiceView) -> Write:
         return writes.manual(who, view, read(view), plan, now=clock.now(), wait=timeout)
 
-    done = apply_and_watch(cloud, plan.service, write, clock=clock, timeout=timeout, notify=notify)
+    try:
+        done = apply_and_watch(
+            cloud, plan.service, write, clock=clock, timeout=timeout, notify=notify
+        )
+    except UnseenError:
+        raise
+    except AirlockError as error:
+        if not _arrived(cloud, plan, who):
+            raise
+        raise UnseenError(error.what, where=error.where, fix=error.fix) from None
     if done and done.phase is Phase.ABANDONED:
-        raise AirlockError(
+        raise UnseenError(
             f"all traffic was sent to {plan.target}, then {done.reason}",
             where=plan.service,
             fix="Run it again if that was not meant",
         )
     return done.commit if done else ""
+
+
+def _arrived(cloud: Cloud, plan: RollbackPlan, who: Identity) -> bool:
+    """Return whether a write whose answer was lost was made, or nobody can tell."""
+    try:
+        view = cloud.read(plan.service, reach=REACH)
+        record = read(view) if view else None
+    except AirlockError:
+        return True
+    return record is not None and record.rollout == who.rollout and record.stable == plan.target
 
 
 def _choice(

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from airlock.delivery import writes
+from airlock.delivery.apply import UnseenError
 from airlock.delivery.judging.judge import Look
 from airlock.delivery.plan import Identity
 from airlock.delivery.record import Phase, Record, annotated, read
@@ -163,9 +164,41 @@ def test_it_does_not_claim_what_somebody_else_undid() -> None:
         world.update(world.view, Change(world.view.annotations, (Target("shop-1", 100),)))
 
     world.clock.at = other
-    with pytest.raises(AirlockError, match="sent to shop-2, then somebody else changed"):
+    with pytest.raises(UnseenError, match="sent to shop-2, then somebody else changed"):
         by_hand(world, chosen)
     assert world.view.traffic == (Target("shop-1", 100),)
+
+
+@pytest.mark.parametrize(
+    ("done", "blind", "expected"),
+    [(False, False, AirlockError), (True, False, UnseenError), (False, True, UnseenError)],
+    ids=["not written", "written, answer lost", "nobody can tell"],
+)
+def test_a_failure_tells_whether_it_may_have_been_written(
+    expected: type[AirlockError], *, done: bool, blind: bool
+) -> None:
+    world = World.serving("shop-3")
+
+    def fails(change: Change) -> None:
+        assert world.view
+        if done:
+            world.update(world.view, change)
+        world.blind = blind
+        raise AirlockError("no answer")
+
+    world.before_write = fails
+    assert world.view
+    with pytest.raises(AirlockError, match="no answer") as caught:
+        by_hand(world, plan_rollback(world.view, REVISIONS))
+    assert caught.type is expected
+
+
+def test_what_is_written_and_does_not_take_effect_is_told_apart() -> None:
+    world = World.serving("shop-3")
+    world.stuck = True
+    assert world.view
+    with pytest.raises(UnseenError, match="Cloud Run still serves shop-3 100 %"):
+        by_hand(world, plan_rollback(world.view, REVISIONS))
 
 
 def image(letter: str) -> str:

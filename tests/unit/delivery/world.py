@@ -14,6 +14,7 @@ from airlock.delivery.plan import Identity, Plan
 from airlock.delivery.record import Record, read
 from airlock.delivery.smoke import SmokeResult
 from airlock.delivery.warm import WarmResult
+from airlock.errors import AirlockError
 from airlock.gcp.cloud_run import LostUpdateError
 from airlock.gcp.model import Change, RevisionView, ServiceView, Target, resource
 from airlock.gcp.monitoring import Point
@@ -71,6 +72,7 @@ class World:
         delay: Seconds until a change is carried out.
         broken: Revisions that never become ready.
         stuck: Whether what is served never changes.
+        blind: Whether reading it fails.
         before_write: Called before each write, may raise or write itself.
         writes: All records that were written.
     """
@@ -81,6 +83,7 @@ class World:
     delay: float = 5.0
     broken: frozenset[str] = frozenset()
     stuck: bool = False
+    blind: bool = False
     before_write: Callable[[Change], None] | None = None
     writes: list[Record] = field(default_factory=list)
     validated: list[tuple[ServiceView | None, Change]] = field(default_factory=list)
@@ -117,6 +120,8 @@ class World:
         reach: float = 0.0,  # noqa: ARG002 - the port's
     ) -> ServiceView | None:
         assert name == NAME
+        if self.blind:
+            raise AirlockError("it does not answer")
         self._reconcile()
         return self.view
 
