@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,20 @@ class Cloud:
 
     lab: Lab
     repository: Repository
+    monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str]
+
+    def run(self, *argv: str, **environ: str) -> tuple[int, str]:
+        """Run a command in this process, which saves a start; return its code and what it says."""
+        self.capfd.readouterr()
+        with self.monkeypatch.context() as patched:
+            for name in [each for each in os.environ if each.startswith(("GITHUB_", "RUNNER_"))]:
+                patched.delenv(name)
+            for name, value in {**self.lab.stack.environ, **environ}.items():
+                patched.setenv(name, value)
+            patched.chdir(self.lab.root)
+            code = run(argv)
+        return code, "".join(self.capfd.readouterr())
 
     def commit(self, files: dict[str, str]) -> str:
         for path, text in files.items():
@@ -120,31 +135,33 @@ class Cloud:
     def release(self, commit: str, image: str, run: str) -> str:
         """Release an image of a commit; return the verdict."""
         arguments = ("--service", "shop", "--image", image, "--commit", commit)
-        _, said = self.lab.run("deploy-canary", *arguments, GITHUB_RUN_ID=run)
+        _, said = self.run("deploy-canary", *arguments, GITHUB_RUN_ID=run)
         (verdict,) = [line for line in said.splitlines() if line.startswith("verdict=")]
         return verdict.removeprefix("verdict=")
 
     def planned(self) -> tuple[list[str], str]:
         """Return what a plan by drift releases, and all that it says."""
-        code, said = self.lab.run("plan-release", "--by", "drift")
+        code, said = self.run("plan-release", "--by", "drift")
         assert code == 0, said
         (found,) = [line for line in said.splitlines() if line.startswith("services=")]
         return json.loads(found.removeprefix("services=")), " ".join(said.split())
 
     def drift(self) -> tuple[int, str]:
         """Return the exit code of a check for drift, and all that it says."""
-        code, said = self.lab.run("check-drift")
+        code, said = self.run("check-drift")
         return code, " ".join(said.split())
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
+def cloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Cloud]:
     with lab(tmp_path) as found:
         found.root.rmdir()
         repository = Repository.create(found.root)
         found.configure("shop", "    paths: [shop/**]\n", "      steps: [100]")
         repository.write(".gitignore", "images\n")
-        yield Cloud(found, repository)
+        yield Cloud(found, repository, monkeypatch, capfd)
 
 
 def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: Cloud) -> None:
@@ -182,14 +199,14 @@ def test_drift_makes_up_for_what_was_missed_and_tries_nothing_bad_again(cloud: C
     image = cloud.lab.image("third@sha256:" + "cd" * 32)
     assert cloud.release(third, image, "3") == "promoted"
     left = next(iter(cloud.lab.served("shop")))
-    assert cloud.lab.run("rollback", "--service", "shop")[0] == 0
+    assert cloud.run("rollback", "--service", "shop")[0] == 0
     cloud.commit({"README.md": "3\n"})
     services, said = cloud.planned()
     assert services == []
     assert f"shop: {third[:7]} was rolled back, rolled back by hand from {left}" in said
 
     # It was a mistake.
-    assert cloud.lab.run("rollback", "--service", "shop", "--to", left)[0] == 0
+    assert cloud.run("rollback", "--service", "shop", "--to", left)[0] == 0
     services, said = cloud.planned()
     assert services == []
     assert f"{third[:7]} serves, and nothing of it changed since" in said
@@ -208,7 +225,7 @@ def test_an_older_commit_is_not_released_over_a_newer_one(cloud: Cloud) -> None:
     # The older commit's build took longer.
     both = ("--order", '["shop", "cart"]', "--commit", first)
     arguments = ("deploy-canary", "--image", slow, *both)
-    code, said = cloud.lab.run(*arguments, "--service", "shop", GITHUB_RUN_ID="1")
+    code, said = cloud.run(*arguments, "--service", "shop", GITHUB_RUN_ID="1")
     why = f"{second[:7]} serves, which is newer and has all of this commit in its history"
     assert code == 0, said
     assert "verdict=superseded" in said
@@ -217,9 +234,9 @@ def test_an_older_commit_is_not_released_over_a_newer_one(cloud: Cloud) -> None:
     assert cloud.lab.served("shop") == served
     assert len(cloud.lab.stack.cloud_run.writes("shop")) == writes
     # Those after it are not kept from theirs.
-    code, said = cloud.lab.run(*arguments, "--service", "cart", GITHUB_RUN_ID="1")
+    code, said = cloud.run(*arguments, "--service", "cart", GITHUB_RUN_ID="1")
     assert "verdict=promoted" in said
-    code, said = cloud.lab.run("report-release", "--commit", first, GITHUB_RUN_ID="1")
+    code, said = cloud.run("report-release", "--commit", first, GITHUB_RUN_ID="1")
     assert f"shop: superseded - {why}" in " ".join(said.split())
 
     # An old run that is started again.
@@ -228,5 +245,5 @@ def test_an_older_commit_is_not_released_over_a_newer_one(cloud: Cloud) -> None:
     assert services == []
     assert f"shop: {why}" in said
     arguments = ("deploy-canary", "--image", slow, "--commit", first, "--service", "shop")
-    code, said = cloud.lab.run(*arguments, "--force", GITHUB_RUN_ID="4")
+    code, said = cloud.run(*arguments, "--force", GITHUB_RUN_ID="4")
     assert "verdict=promoted" in said
