@@ -119,7 +119,7 @@ def _tell(
     dry_run: bool = False,
     failure: str = "",
 ) -> str:
-    """Write summary and outputs, also where it failed: then they are needed most. Return the page."""
+    """Write summary and outputs, also where it failed; return the page."""
     page = rollback_page(plan, dry_run=dry_run, failure=failure, changed=changed)
     console.summary(page)
     console.output("revision", plan.target)
