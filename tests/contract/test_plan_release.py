@@ -73,7 +73,7 @@ def test_on_a_laptop(
     assert 'services=["shop"]' in capsys.readouterr().out
     assert run(["plan-release", "--service", "shop", "--image", "r/shop@sha256:1"]) == 0
     assert 'services=["shop"]' in capsys.readouterr().out
-    assert run(["plan-release", "--service", "all"]) == 0
+    assert run(["plan-release", "--service", "all", "--image", "r/shop@sha256:1"]) == 0
     assert 'services=["shop", "cart"]' in capsys.readouterr().out
 
 
@@ -84,8 +84,10 @@ def test_on_a_laptop(
         (("--base", "nosuch"), "--base: no commit 'nosuch' here. Fetch it, or name another one."),
         (("--service", "shpo"), "no service 'shpo'. Did you mean 'shop'?"),
         (("--config", "no.yml"), "no.yml: no such file."),
-        (("--image", "r/shop@sha256:1"), "--image: one image for 2 services."),
-        (("--image", "r/a@sha256:1", "--service", "all"), "--image: one image for 2 services."),
+        (
+            ("--image", "r/shop@sha256:1"),
+            "--image: one image for whichever of 2 services has changed.",
+        ),
         (("--image", '{"cart": "r/c"}', "--service", "shop"), "--image: no image for shop."),
     ],
 )

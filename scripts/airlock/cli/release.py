@@ -99,16 +99,16 @@ def check_images(image: str, named: Sequence[str], all_: Sequence[str]) -> None:
 
     Args:
         image: As of `image_of`; empty for none.
-        named: Services that were asked for; none for whichever has changed.
+        named: Services that were asked for, such as those of several regions; none for whichever
+            has changed.
         all_: Services there are.
 
     Raises:
         AirlockError: One image, and several services that it may be meant for.
     """
-    count = len(named or all_)
-    if image and not image.startswith("{") and count > 1:
+    if image and not image.startswith("{") and not named and len(all_) > 1:
         raise AirlockError(
-            f"one image for {count} services",
+            f"one image for whichever of {len(all_)} services has changed",
             where="--image",
             fix='Name its service with --service, or give an object: {"KEY": "IMAGE"}',
         )

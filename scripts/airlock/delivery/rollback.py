@@ -214,7 +214,7 @@ def _choice(
 
 def _left(bad: str, record: Record | None, known: Mapping[str, RevisionView]) -> tuple[str, str]:
     """Return image and commit of what is left, from the record if it is of that, or its labels."""
-    if record and record.candidate == bad and record.image:
+    if record and record.candidate == bad and (record.image or record.commit):
         return record.image, record.commit
     found = known.get(bad)
     return (found.image, commit_of(found, known.get)) if found else ("", "")
