@@ -72,7 +72,7 @@ def _backslash(text: bytes, end: int, floor: int) -> Region:
     if key and b"PRIVATE KEY" in text[start:stop] and b"\n" not in text[stop : key.end()]:
         stop = key.end()
     # Not between a backslash and what it stands before.
-    stop += text[stop - 1 : stop] == b"\\"
+    stop += stop < len(text) and text[stop - 1 : stop] == b"\\"
     raw = text[start:stop]
     decoded = _ESCAPE.sub(_character, raw)
     return Region(start, max(stop, end), b"" if decoded == raw else decoded, "escapes")

@@ -11,7 +11,7 @@ import time
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airlock.leaks import decode
@@ -183,7 +183,11 @@ def test_ordinary_text_is_left_alone() -> None:
     assert regions(text) == []
 
 
-@given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 300))))
+@example(text=b"\\\\", places=[(8, 1)])
+@given(
+    text=st.binary(max_size=300),
+    places=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 300))),
+)
 def test_whatever_is_hit_nothing_breaks(text: bytes, places: list[tuple[int, int]]) -> None:
     marks = [(i % len(decode.TRIGGERS), min(end, len(text))) for i, end in places]
     last: dict[str, int] = {}
