@@ -170,7 +170,7 @@ def run(argv: Sequence[str], *, group: click.Group | None = None) -> int:
     except (AirlockError, click.ClickException) as error:
         why, code = _line(error), ERROR
     except (click.Abort, KeyboardInterrupt):
-        why, code = "cancelled before anything was changed", INTERRUPTED
+        why, code = "cancelled before it could say how it ended", INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last net: a crash must not look like a pass
         why, code = _crash(error), ERROR
     else:

@@ -298,8 +298,8 @@ def _kept_back(
     """
     keys = keys_of(turn.order, load(Path.cwd(), config), config)
     earlier = keys[: keys.index(service)] if service in keys else ()
-    folder = turn.failed if turn.failed and turn.failed.is_dir() else None
-    failed = {file.name for file in folder.iterdir()} if folder else ()
+    # There is no such folder where none has failed.
+    failed = {file.name for file in turn.failed.glob("*")} if turn.failed else ()
     before = standing(earlier, config, environ, commit=commit)
     return obstacle(service, keys, before, turn.parallel, enough=enough, failed=failed)
 

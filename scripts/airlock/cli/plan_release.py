@@ -92,6 +92,7 @@ def command(
     decisions, how = _decided(found, config, tree, environ, keys=keys, by=by, base=base)
     chosen = [each.service for each in decisions if each.release]
     for key in chosen:
+        # One that is not named is refused now, not when those before it are released.
         image_of(image, key)
     if len(chosen) > _MATRIX:
         raise AirlockError(

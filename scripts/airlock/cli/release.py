@@ -94,21 +94,21 @@ def full_name(key: str, service: Service) -> str:
     return resource(service.project, service.region, service.name or key)
 
 
-def check_images(image: str, named: Sequence[str], all_: Sequence[str]) -> None:
+def check_images(image: str, named: Sequence[str], services: Sequence[str]) -> None:
     """Refuse an image that could be released as that of another service.
 
     Args:
         image: As of `image_of`; empty for none.
         named: Services that were asked for, such as those of several regions; none for whichever
             has changed.
-        all_: Services there are.
+        services: All there are.
 
     Raises:
         AirlockError: One image, and several services that it may be meant for.
     """
-    if image and not image.startswith("{") and not named and len(all_) > 1:
+    if image and not image.startswith("{") and not named and len(services) > 1:
         raise AirlockError(
-            f"one image for whichever of {len(all_)} services has changed",
+            f"one image for whichever of {len(services)} services has changed",
             where="--image",
             fix='Name its service with --service, or give an object: {"KEY": "IMAGE"}',
         )

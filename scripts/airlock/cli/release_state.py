@@ -111,7 +111,7 @@ def overtaken(
         AirlockError: Cloud Run does not answer.
     """
     from airlock.delivery.changes.serving import commits_of  # noqa: PLC0415 - see `read_servings`
-    from airlock.delivery.joint import outdated  # noqa: PLC0415
+    from airlock.delivery.joint import superseded  # noqa: PLC0415
     from airlock.delivery.record import read  # noqa: PLC0415
 
     record = read(view)
@@ -120,14 +120,12 @@ def overtaken(
     serving = tuple(dict.fromkeys(commits_of(cloud, view).values()))
     if not serving or not all(serving):
         return None
-    newer = all(_newer(each, commit, environ) for each in serving)
-    return outdated(serving[0], view.uri) if newer else None
-
-
-def _newer(serving: str, commit: str, environ: Mapping[str, str]) -> bool:
     try:
         tree = open_tree(environ)
-        return tree.has(serving) and tree.has(commit) and tree.outdated(serving, commit)
+        newer = all(map(tree.has, (commit, *serving))) and all(
+            tree.is_newer(each, commit) for each in serving
+        )
     except AirlockError:
         # There need not be a clone, nor one that can be completed.
-        return False
+        return None
+    return superseded(serving[0], view.uri) if newer else None

@@ -59,7 +59,8 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
     requests to both fail, it is an outage: nothing is done without --force.
 
     A rollout under way is ended by this. With AIRLOCK_TOKEN, which is read from the environment
-    only, its GitHub deployment is marked as failed, and the merged pull request told.
+    only, the GitHub deployment of what is left is marked as failed, and its merged pull request
+    told.
 
     Exit codes: 0 done, or nothing to do; 2 not done, or not seen to take effect: the output
     `changed` tells which.
@@ -80,13 +81,12 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
         raise
     console.info(plan.reason)
     changed = plan.needed and not dry_run
-    ended = ""
     try:
         if plan.needed and not force:
             _refuse_in_outage(console, environ, target, view, plan)
         if changed:
             with console.progress(f"Going back to {plan.target}") as bar:
-                ended = carry_out(
+                carry_out(
                     cloud,
                     plan,
                     identity(environ),
@@ -99,7 +99,7 @@ def command(service: str, config: str, to: str, *, dry_run: bool, force: bool) -
         raise
     page = _tell(console, plan, changed=changed, dry_run=dry_run)
     if changed:
-        announcer = Announcer(console, environ, target.key, target.config, ended)
+        announcer = Announcer(console, environ, target.key, target.config, plan.commit)
         announcer.over("rolled-back", f"rolled back by hand: {plan.reason}", view.uri, page)
     return 0
 

@@ -113,7 +113,7 @@ def _told(record: Record, verdict: Verdict, url: str) -> Ended:
     )
 
 
-def outdated(commit: str, url: str = "") -> Ended:
+def superseded(commit: str, url: str = "") -> Ended:
     """Return how a release ends that did not begin because a newer commit serves.
 
     Args:

@@ -43,7 +43,8 @@ class RollbackPlan:
         blamed: Whether what is left is not to be tried again by itself; not where the target is
             the newer one, as after a rollback that was a mistake, or runs the same image.
         image: Image of what is left; empty if it is not known.
-        commit: Its commit; empty if it does not say.
+        commit: Its commit, where its release is taken back or ended by this; empty else, or if it
+            does not say.
         good: Image of the target.
     """
 
@@ -103,6 +104,8 @@ def plan_rollback(
     good, left_behind = known[target], known.get(bad)
     forward = left_behind is not None and left_behind.created < good.created
     blamed = not forward and bad != target and digest(image) != digest(good.image)
+    if not (blamed or (record and record.open and record.candidate == bad)):
+        commit = ""
     return RollbackPlan(view.name, target, bad, reason, needed, blamed, image, commit, good.image)
 
 
@@ -137,15 +140,11 @@ def carry_out(
     clock: Clock,
     timeout: float,
     notify: Callable[[str], None],
-) -> str:
+) -> None:
     """Do what `plan` says, and return once the target serves everything.
 
     A rollout under way is ended: its process, if there is one, sees that the record is no longer
     its own.
-
-    Returns:
-        The commit of what is left, where that counts as rolled back, or its rollout was under way;
-        empty if it names none.
 
     Raises:
         UnseenError: It did not take effect within `timeout` seconds, or somebody else changed the
@@ -172,7 +171,6 @@ def carry_out(
             where=plan.service,
             fix="Run it again if that was not meant",
         )
-    return done.commit if done else ""
 
 
 def _arrived(cloud: Cloud, plan: RollbackPlan, who: Identity) -> bool:

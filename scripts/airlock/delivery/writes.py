@@ -341,9 +341,6 @@ def manual(
     again; what is gone to counts as good. Who goes back once more, from what the rollback before
     went to, still does not want the newest release: the record stays about that one.
 
-    Its commit is on the record where it counts so, or its rollout was under way: whoever sees this
-    through, perhaps a second try, can say what was ended.
-
     Args:
         who: Who asked.
         view: The service.
@@ -363,7 +360,7 @@ def manual(
         stable=chosen.target,
         candidate=chosen.leaving,
         image=chosen.image,
-        commit=chosen.commit if chosen.blamed or (last and last.open) else "",
+        commit=chosen.commit,
         phase=Phase.ROLLBACK,
         since=now,
         deadline=now,
@@ -371,9 +368,8 @@ def manual(
     )
     reason = f"rolled back by hand from {chosen.leaving or 'nothing'}"
     made = back(record, view, reason, now=now, wait=wait, blamed=chosen.blamed)
-    if not (chosen.blamed and last and last.phase is Phase.ROLLED_BACK):
-        return made
-    if last.stable != chosen.leaving or digest(last.image) not in rejected:
+    again = last and last.phase is Phase.ROLLED_BACK and last.stable == chosen.leaving
+    if not (last and again and chosen.blamed and digest(last.image) in rejected):
         return made
     newest = replace(made.record, candidate=last.candidate, image=last.image, commit=last.commit)
     return dataclasses.replace(made, record=newest)

@@ -193,7 +193,7 @@ def cancel() -> int:
         (["--mode", "stop"], None, "Invalid value for '--mode'"),
         (["--service", "shop"], None, ".github/airlock.yml: no such file."),
         ([], crash, "Internal error: ValueError at test_run.py"),
-        ([], cancel, "cancelled before anything was changed"),
+        ([], cancel, "cancelled before it could say how it ended"),
     ],
     ids=["misspelt", "no configuration", "crash", "cancelled"],
 )

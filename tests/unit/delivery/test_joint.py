@@ -15,8 +15,8 @@ from airlock.delivery.joint import (
     explained,
     joint_page,
     obstacle,
-    outdated,
     overall,
+    superseded,
 )
 from airlock.delivery.record import ANNOTATION, Phase, Record, encode
 from airlock.gcp.model import ServiceView
@@ -142,7 +142,7 @@ def test_who_stops_for_an_approval_keeps_nobody_from_coming_as_far() -> None:
 
 
 def test_what_a_newer_run_has_released_keeps_nobody_from_starting() -> None:
-    late = outdated("0123456789")
+    late = superseded("0123456789")
     assert late.reason.startswith("0123456 serves, which is newer")
     stand = {"a": late, "b": Ended("promoted")}
     assert obstacle("c", ORDER, stand, 1) == ""

@@ -286,7 +286,7 @@ def test_drift(repository: Repository) -> None:
     def decided(*commits: str, rejected: Rejected | None = None) -> tuple[bool, str]:
         shown = {f"shop-{number}": commit for number, commit in enumerate(commits)}
         found = by_drift(
-            "shop", Serving(shown, rejected), plan.comparing("shop"), outdated=tree.outdated
+            "shop", Serving(shown, rejected), plan.comparing("shop"), is_newer=tree.is_newer
         )
         return found.release, found.reason
 
@@ -309,14 +309,14 @@ def test_drift(repository: Repository) -> None:
     assert decided(first, rejected=Rejected("", "10 % failed"))[0] is True
     # Another run is at it, and a third has nothing to add.
     going = Serving({"shop-0": first}, underway=Underway(second, "run 7"))
-    found = by_drift("shop", going, plan.comparing("shop"), outdated=tree.outdated)
+    found = by_drift("shop", going, plan.comparing("shop"), is_newer=tree.is_newer)
     assert (found.release, found.reason) == (
         False,
         f"`{two}` is being released by run 7, and has all of it",
     )
     for commit in (first, "", "1" * 40):
         behind = Serving({"shop-0": first}, underway=Underway(commit, "run 7"))
-        assert by_drift("shop", behind, plan.comparing("shop"), outdated=tree.outdated).release
+        assert by_drift("shop", behind, plan.comparing("shop"), is_newer=tree.is_newer).release
 
 
 def test_an_old_run_does_not_take_back_what_serves_since(repository: Repository) -> None:
@@ -362,21 +362,21 @@ def test_a_shallow_clone_is_deepened_as_far_as_it_may_matter(
     assert tree.has(other)
     count = ("rev-list", "--count", last)
     # What serves is of a day after; that day's history ends before it meets ours.
-    assert not tree.outdated(other)
+    assert not tree.is_newer(other)
     # Ours is of a day before, so that what serves cannot have it.
-    assert not tree.outdated(last, other)
+    assert not tree.is_newer(last, other)
     assert clone.git(*count) == "1"
     assert tree.has(first)
     assert clone.git(*count) == "1"
-    assert tree.outdated(last, first)
-    assert not tree.outdated(first, last)
-    assert not tree.outdated(last)
-    assert not tree.outdated("no", last)
+    assert tree.is_newer(last, first)
+    assert not tree.is_newer(first, last)
+    assert not tree.is_newer(last)
+    assert not tree.is_newer("no", last)
     # Where nothing can be fetched it is not known, and nobody is kept from a release.
     again = repository.clone(tmp_path / "again", "--depth=1", "--branch=main")
     again.git("fetch", "-q", "--depth=1", "origin", first)
     again.git("remote", "remove", "origin")
-    assert not opened(again).outdated(last, first)
+    assert not opened(again).is_newer(last, first)
 
 
 def test_what_is_named(repository: Repository) -> None:

@@ -111,9 +111,9 @@ def test_a_rollout_under_way_is_ended_even_at_zero_percent() -> None:
     assert (chosen.needed, chosen.target, chosen.leaving) == (True, "shop-2", "shop-3")
 
 
-def by_hand(world: World, chosen: RollbackPlan) -> str:
+def by_hand(world: World, chosen: RollbackPlan) -> None:
     who = Identity("9-1", "somebody")
-    return carry_out(world, chosen, who, clock=world.clock, timeout=60, notify=lambda _: None)
+    carry_out(world, chosen, who, clock=world.clock, timeout=60, notify=lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,14 @@ def test_it_tells_which_commit_was_being_released_until_then(phase: Phase, commi
     assert world.view
     made = changed(record(phase, "shop-2", "shop-3"), commit="abc")
     world.view = replace(world.view, annotations=annotated(world.view, made))
-    assert by_hand(world, plan_rollback(world.view, REVISIONS, "shop-2")) == commit
+    chosen = plan_rollback(world.view, REVISIONS, "shop-2")
+    assert chosen.commit == commit
+    by_hand(world, chosen)
     assert world.record.phase is Phase.ROLLED_BACK
+    # Nor is it told of the stable one, where somebody goes to the candidate at once.
+    assert not plan_rollback(serving("shop-2", made), REVISIONS, "shop-3").commit
     # Whoever comes second ends nothing.
-    assert by_hand(world, plan_rollback(world.view, REVISIONS, "shop-3")) == ""
+    assert plan_rollback(world.view, REVISIONS, "shop-3").commit == ""
 
 
 def test_a_rollback_that_was_not_seen_through_tells_it_the_second_time() -> None:
@@ -139,7 +143,7 @@ def test_a_rollback_that_was_not_seen_through_tells_it_the_second_time() -> None
     chosen = plan_rollback(view, REVISIONS, "shop-2")
     left = writes.manual(Identity("8-1", "killed"), view, made, chosen, now=START, wait=0)
     world.view = replace(world.view, annotations=annotated(world.view, left.record))
-    assert by_hand(world, plan_rollback(world.view, REVISIONS, "shop-2")) == "abc"
+    assert plan_rollback(world.view, REVISIONS, "shop-2").commit == "abc"
 
 
 def test_what_serves_everything_can_be_gone_back_to_where_more_is_meant() -> None:
@@ -243,6 +247,8 @@ def test_going_back_once_more_still_means_the_newest_release() -> None:
     first = gone_back(serving("shop-3"), three, two, one)
     over = changed(first, phase=Phase.ROLLED_BACK)
     again = gone_back(serving("shop-2", over), three, two, one, to="shop-1")
+    # What is told of it is about the one that is left.
+    assert plan_rollback(serving("shop-2", over), (three, two, one), "shop-1").commit == "c2"
     assert (again.stable, again.candidate, again.commit) == ("shop-1", "shop-3", "c3")
     assert again.rejected == ("c" * 64, "b" * 64)
     assert again.reason == "rolled back by hand from shop-2"
@@ -253,6 +259,7 @@ def test_undoing_a_rollback_blames_nothing() -> None:
     over = changed(gone_back(serving("shop-3"), three, two), phase=Phase.ROLLED_BACK)
     assert over.rejected == ("c" * 64,)
     assert gone_back(serving("shop-2", over), three, two, to="shop-3").rejected == ()
+    assert plan_rollback(serving("shop-2", over), (three, two), "shop-3").commit == ""
     # A release of the very image that is gone to.
     same = labelled(3, "b")
     assert gone_back(serving("shop-3"), same, two).rejected == ()

@@ -81,7 +81,7 @@ class Planner:
     def drifted(self, serving: Mapping[str, Serving]) -> tuple[Decision, ...]:
         """Release what differs from what serves, by key."""
         every = (
-            selection.by_drift(key, serving[key], self.comparing(key), outdated=self._tree.outdated)
+            selection.by_drift(key, serving[key], self.comparing(key), is_newer=self._tree.is_newer)
             for key in self._config.services
             if key in serving
         )

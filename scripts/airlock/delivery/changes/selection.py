@@ -125,7 +125,7 @@ def by_drift(
     serving: Serving,
     compare: Callable[[str], Difference | None],
     *,
-    outdated: Callable[[str], bool],
+    is_newer: Callable[[str], bool],
 ) -> Decision:
     """Decide by what serves.
 
@@ -137,7 +137,7 @@ def by_drift(
         key: The service's key.
         serving: What serves.
         compare: Returns how it differs from a commit; None where that commit cannot be found.
-        outdated: Tells whether a commit that is found is newer than the one to be released.
+        is_newer: Tells whether a commit that is found is newer than the one to be released.
     """
     if serving.missing:
         return Decision(key, release=True, reason="it does not exist yet, or serves nothing")
@@ -146,7 +146,7 @@ def by_drift(
     later = ""
     for revision, commit in serving.commits.items():
         found = compare(commit) if commit else None
-        if found and found.any and outdated(commit):
+        if found and found.any and is_newer(commit):
             later = commit
         elif why := _lacking(revision, commit, found):
             return Decision(key, release=True, reason=why)

@@ -91,7 +91,7 @@ class Tree:
         whole = _WHOLE.fullmatch(commit) is not None
         return whole and obtain(self.git, commit, self.origin)
 
-    def outdated(self, commit: str, than: str = "HEAD") -> bool:
+    def is_newer(self, commit: str, than: str = "HEAD") -> bool:
         """Return whether `commit` is newer than another one, or the one that is checked out.
 
         That is where both are here and it has all of the other in its history. Where that cannot be
